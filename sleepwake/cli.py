@@ -1,0 +1,225 @@
+"""The command line. Thin: it parses, calls, prints, and turns errors into exit codes.
+
+Exit codes: 0 done; 1 the run failed or something is damaged; 2 the input is wrong; 130 interrupted.
+"""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sleepwake import doctor as doctors
+from sleepwake import recipe as recipes
+from sleepwake import recipebook, session, terminal
+from sleepwake import sweep as sweeps
+from sleepwake.errors import DamagedRunError, RecipeError, SleepwakeError
+
+BEGAN = time.perf_counter()
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+book = typer.Typer(no_args_is_help=True, help="The shipped recipes.", rich_markup_mode=None)
+app.add_typer(book, name="recipes")
+
+Dir = Annotated[Path, typer.Argument(help="A run's folder.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Data = Annotated[Path | None, typer.Option(help="Where relative data paths are sought first.")]
+RecipeName = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one.")]
+Sets = Annotated[list[str], typer.Option("--set", help="Override: key.path=VALUE, the value in TOML. Repeatable.")]
+
+
+@contextmanager
+def _errors(path: Path | None = None) -> Iterator[None]:
+    """Users' mistakes end in one message; an interrupt names the command that goes on."""
+    try:
+        yield
+    except SleepwakeError as error:
+        typer.echo(f"error: {error.message}", err=True)
+        if error.hint:
+            typer.echo(f"hint: {error.hint}", err=True)
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        where = f"; the last commit is whole. Go on with: sleepwake resume {path}" if path else ""
+        typer.echo(f"\ninterrupted{where}", err=True)
+        raise typer.Exit(130) from None
+
+
+def _interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _go_on(opened: session.Session, steps: int | None = None, only: str = "") -> None:
+    """Run with progress on the terminal, then the result."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    path = opened.folder.path
+    with _errors(path), terminal.watching(path, opened.expected_commits) as tell:
+        finished = opened.go_on(tell, steps, only)
+    page = session.write_report(path) if finished or steps != 0 else None
+    terminal.result(path, finished, page)
+
+
+@app.command()
+def run(
+    recipe: RecipeName,
+    out: Annotated[Path | None, typer.Option(help="The run's folder; default checkpoints/<recipe>-<seed>.")] = None,
+    settings: Sets = [],  # noqa: B006  typer reads the default, nobody changes it
+    seed: Annotated[int | None, typer.Option(help="In place of the recipe's seed.")] = None,
+    steps: Annotated[int | None, typer.Option(min=0, help="Stop after so many commits; 0 only makes the folder.")] = None,
+    device: Device = "auto",
+    data: Data = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")] = False,
+) -> None:
+    """Run a recipe to the end. Example: sleepwake run quickstart --seed 1 --set wake.steps=200"""
+    with _errors():
+        opened = session.start(recipebook.find(recipe), settings, seed, out, overwrite, device, data, BEGAN)
+    _go_on(opened, steps)
+
+
+@app.command()
+def resume(
+    folder: Dir,
+    recipe: Annotated[Path | None, typer.Option(help="Refuse to go on unless the run was started with this recipe.")] = None,
+    device: Device = "auto",
+    data: Data = None,
+) -> None:
+    """Go on with a run from its last commit. Example: sleepwake resume checkpoints/quickstart-0"""
+    _step(folder, recipe, device, data, None, "")
+
+
+@app.command()
+def wake(folder: Dir, device: Device = "auto", data: Data = None) -> None:
+    """Make exactly one step: learn the next task. Example: sleepwake wake checkpoints/quickstart-0"""
+    _step(folder, None, device, data, 1, "wake")
+
+
+@app.command()
+def sleep(folder: Dir, device: Device = "auto", data: Data = None) -> None:
+    """Make exactly one step of a night: a round, the consolidation or the morning. Example: sleepwake sleep checkpoints/quickstart-0"""
+    _step(folder, None, device, data, 1, "sleep")
+
+
+def _step(folder: Path, recipe: Path | None, device: str, data: Path | None, steps: int | None, only: str) -> None:
+    with _errors():
+        opened = session.reopen(folder, recipe, device, data, lambda text: typer.echo(f"warning: {text}", err=True), BEGAN)
+    if session.is_finished(opened.folder):
+        opened.folder.release()
+        typer.echo(f"{folder} is finished; see {folder / 'report.html'}")
+        return
+    _go_on(opened, steps, only)
+
+
+@app.command()
+def status(
+    folder: Dir,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Check every hash; exit 1 where anything is damaged.")] = False,
+) -> None:
+    """Say where a run stands. Example: sleepwake status checkpoints/quickstart-0 --verify"""
+    with _errors():
+        summary, damaged = session.status(folder, verify)
+        if as_json:
+            typer.echo(json.dumps(summary, indent=1))
+        else:
+            terminal.status(folder, summary)
+        if damaged:
+            raise DamagedRunError("\n".join(damaged), f"go on from the last whole commit: sleepwake resume {folder}")
+        if verify and not as_json:
+            typer.echo("every file is what was committed")
+
+
+@app.command()
+def check(recipe: RecipeName, settings: Sets = []) -> None:  # noqa: B006
+    """Check a recipe without running it: every mistake at once. Example: sleepwake check my.toml"""
+    with _errors():
+        file = recipebook.find(recipe)
+        checked = recipes.load(file, settings)
+    typer.echo(f"{file} is fine: {checked.domain.type}, policy {checked.policy.type}, stages {', '.join(checked.sleep.stages) or 'none'}")
+
+
+@app.command()
+def report(folder: Dir) -> None:
+    """Write summary.json and report.html again. Example: sleepwake report checkpoints/quickstart-0"""
+    with _errors():
+        typer.echo(session.write_report(folder))
+
+
+@app.command()
+def explain(folder: Dir) -> None:
+    """Print every decision with its reason and its numbers. Example: sleepwake explain checkpoints/quickstart-0"""
+    with _errors():
+        terminal.explain(session.committed(folder))
+
+
+@app.command("eval")
+def evaluate(folder: Dir, device: Device = "auto", data: Data = None) -> None:
+    """Score the last commit again; it must equal the journal. Example: sleepwake eval checkpoints/quickstart-0"""
+    with _errors():
+        opened = session.reopen(folder, None, device, data, lambda text: typer.echo(f"warning: {text}", err=True), BEGAN)
+        pairs = session.score_again(opened)
+        terminal.scores(pairs)
+        if any(now != then for _, now, then in pairs):
+            raise DamagedRunError("scores differ from the journal", f"check the files: sleepwake status {folder} --verify")
+
+
+@app.command("sweep")
+def run_sweep(
+    recipe: Annotated[list[str], typer.Argument(help="Recipes: files, or names of shipped ones.")],
+    seeds: Annotated[str, typer.Option(help="Seeds: 0-4 or 0,2,5.")] = "0-2",
+    settings: Sets = [],  # noqa: B006
+    ledger: Annotated[Path, typer.Option(help="One JSON line a finished run; runs that it holds are not run again.")] = Path("sweep.jsonl"),
+    out: Annotated[Path, typer.Option(help="Where the runs' folders go.")] = Path("checkpoints"),
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 1,
+    data: Data = None,
+) -> None:
+    """Run recipes x seeds and print mean and spread. Example: sleepwake sweep quickstart vision/digits-nosleep --seeds 0-4"""
+    with _errors():
+        arms = [sweeps.Arm(name, seed, tuple(settings)) for name in recipe for seed in sweeps.parse_seeds(seeds)]
+        options = ["--data", str(data)] if data else []
+        terminal.sweep(sweeps.sweep(arms, ledger, out, jobs, options, typer.echo))
+
+
+@app.command()
+def doctor() -> None:
+    """Print versions, device, threads, data folder and hub. Example: sleepwake doctor"""
+    terminal.facts(doctors.facts())
+
+
+@book.command("list")
+def list_recipes() -> None:
+    """List the shipped recipes. Example: sleepwake recipes list"""
+    terminal.recipes({name: recipebook.about(name) for name in recipebook.names()})
+
+
+@book.command()
+def show(recipe: RecipeName) -> None:
+    """Print a recipe with every default and its meaning. Example: sleepwake recipes show quickstart"""
+    with _errors():
+        typer.echo(recipebook.show(recipes.load(recipebook.find(recipe))), nl=False)
+
+
+@book.command()
+def copy(recipe: RecipeName, to: Annotated[Path, typer.Argument(help="The new file.")]) -> None:
+    """Copy a shipped recipe to edit it. Example: sleepwake recipes copy quickstart mine.toml"""
+    with _errors():
+        if to.exists():
+            raise RecipeError(f"{to} is there already", "name another file")
+        to.write_text(recipebook.find(recipe).read_text())
+    typer.echo(to)
+
+
+@book.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors. Example: sleepwake recipes schema > recipe.schema.json"""
+    typer.echo(json.dumps(recipes.schema(), indent=1))
+
+
+def main() -> None:
+    """Entry point. The recipe's and the data's mistakes end with exit 2, a failed run with exit 1 and its traceback."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

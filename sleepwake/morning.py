@@ -1,0 +1,92 @@
+"""Morning: the gate after a night. Accept it if nothing that was known has been lost; otherwise roll back to dusk."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from math import sqrt
+from typing import Any
+
+from sleepwake.phase import Phase
+from sleepwake.records import Probe, Progress
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The gate's word: accepted or not, and why."""
+
+    accepted: bool
+    reason: str
+
+
+def allowance(before: Probe, tolerance: float) -> float:
+    """How far a task's score may fall: max(tolerance, two standard errors of a share p of n probes)."""
+    error = sqrt(before.score * (1 - before.score) / before.n) if before.n else 0.0
+    return max(tolerance, 2 * error)
+
+
+def gate(before: Sequence[Probe], after: Sequence[Probe], tolerance: float) -> Gate:
+    """Accept if for every task after >= before - max(tolerance, 2 sqrt(p (1 - p) / n))."""
+    now = {probe.task: probe.score for probe in after}
+    assert set(now) == {probe.task for probe in before}, "the same probes are scored before and after"
+    fell = [p for p in before if now[p.task] < p.score - allowance(p, tolerance) - 1e-9]
+    if not before:
+        return Gate(True, "no probes to lose")
+    if not fell:
+        return Gate(True, "no probe fell")
+    told = ", ".join(f"{p.task} {p.score:.3f} -> {now[p.task]:.3f} (may lose {allowance(p, tolerance):.3f})" for p in fell)
+    return Gate(False, f"lost: {told}")
+
+
+def plain(probes: Sequence[Probe]) -> list[dict[str, Any]]:
+    """Probes as JSON."""
+    return [asdict(probe) | {"score": round(probe.score, 6)} for probe in probes]
+
+
+def run_morning(phase: Phase) -> Progress:
+    """Probe, decide, roll back if something was lost, then evaluate.
+
+    A rollback restores learner, dreamer, challenger and judge to dusk; the count of rollbacks, which halves the rate, stays.
+    """
+    mind, progress, recipe = phase.mind, phase.progress, phase.recipe
+    with phase.domain.guard.night():
+        after = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after"))
+    word = gate(progress.before, after, recipe.morning.tolerance)
+    slept = _tests(phase)
+    phase.note("gated", kind="morning", accepted=word.accepted, reason=word.reason, before=plain(progress.before), after=plain(after))
+    if not word.accepted:
+        with phase.watch():
+            mind.load(phase.commits[progress.dusk], but=("probes",))
+    if recipe.evaluate.audit:
+        _audit_gate(phase, slept, word.accepted)
+    evaluate(phase, "morning", progress.day)
+    return replace(progress, rollbacks=progress.rollbacks + (not word.accepted), rounds=(), learned_by_night=0.0)
+
+
+def _tests(phase: Phase, mind: Any = None) -> list[float]:
+    """Audited test scores of the tasks learned so far; empty where audits are off."""
+    if not phase.recipe.evaluate.audit:
+        return []
+    with phase.domain.guard.audit():
+        scores = phase.call(phase.domain.evaluate, mind or phase.mind, phase.progress.day, "seen")
+    return [score for score in scores if score is not None]
+
+
+def _audit_gate(phase: Phase, slept: list[float], accepted: bool) -> None:
+    """Would real test data have decided alike? Reported, never used."""
+    with phase.watch():
+        dusk = phase.dusk()
+    before = [Probe(str(i), score, n) for i, (score, n) in enumerate(zip(_tests(phase, dusk), phase.domain.test_sizes, strict=False))]
+    after = [Probe(str(i), score, 0) for i, score in enumerate(slept)]
+    truth = gate(before, after, phase.recipe.morning.tolerance).accepted
+    phase.note("evaluated", what="gate", agrees=truth == accepted)
+
+
+def evaluate(phase: Phase, when: str, seen: int) -> list[float | None]:
+    """Score the mind on the tests of the tasks seen, and audit its frontier; journal both."""
+    recipe, domain, mind = phase.recipe, phase.domain, phase.mind
+    with domain.guard.audit():
+        scores: list[float | None] = phase.call(domain.evaluate, mind, seen, recipe.evaluate.tests)
+        phase.note("evaluated", what="scores", when=when, scores=scores)
+        frontier = phase.call(domain.frontier, mind) if recipe.evaluate.audit and when != "initial" else {}
+    if frontier:
+        phase.note("evaluated", what="frontier", when=when, frontier=frontier)
+    return scores

@@ -1,0 +1,85 @@
+"""A round of a night, and its consolidation: the stages in the recipe's order, under a closed guard."""
+
+from dataclasses import replace
+
+from sleepwake import morning
+from sleepwake.phase import Phase
+from sleepwake.records import Probe, Progress, RoundRecord
+from sleepwake.sleep import STAGES
+from sleepwake.sleep.stage import Work
+
+
+def run_round(phase: Phase) -> Progress:
+    """One round. It is undone, but for its record, if a probe falls.
+
+    The first round of a night marks dusk: probes are drawn and scored before anything changes.
+    """
+    mind, progress = phase.mind, phase.progress
+    with phase.domain.guard.night():
+        if not progress.asleep:
+            progress = _fall_asleep(phase)
+        phase.call(mind.judge.freeze, phase.commit)
+        level, work = _level(phase), Work()
+        for name in phase.recipe.sleep.stages:
+            if name != "consolidate":
+                work, progress = _stage(phase, name, work, progress)
+        after = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after"))
+        gate = morning.gate(progress.latest, after, phase.recipe.morning.tolerance)
+        gain = max(_mean(after) - _mean(progress.latest), _level(phase) - level, progress.learned_by_night)
+        phase.note("gated", kind="round", undone=not gate.accepted, reason=gate.reason,
+                   before=morning.plain(progress.latest), after=morning.plain(after))  # fmt: skip
+        if not gate.accepted:
+            with phase.watch():
+                mind.load(phase.commit, but=("probes",))
+    if phase.recipe.evaluate.due(phase.step):
+        morning.evaluate(phase, "round", progress.day)
+    counts = work.verdicts.counts() if work.verdicts else {"judged": 0, "accepted": 0}
+    record = RoundRecord(phase.step, counts["judged"], counts["accepted"], not gate.accepted, gain)
+    latest = after if gate.accepted else progress.latest
+    return replace(progress, round=progress.round + 1, rounds=(*progress.rounds, record), latest=latest)
+
+
+def run_consolidate(phase: Phase) -> Progress:
+    """Fold the night's result into the lasting weights."""
+    with phase.domain.guard.night():
+        return _stage(phase, "consolidate", Work(), phase.progress)[1]
+
+
+def _fall_asleep(phase: Phase) -> Progress:
+    probes, mind = phase.mind.probes, phase.mind
+    phase.call(probes.draw, mind, phase.seed("probe", "dreamer"))
+    before = phase.call(probes.score, mind.learner, phase.seed("probe", "before"))
+    progress = phase.progress
+    return replace(progress, night=progress.night + 1, round=0, rounds=(), dusk=progress.step, before=before, latest=before)
+
+
+def _stage(phase: Phase, name: str, work: Work, progress: Progress) -> tuple[Work, Progress]:
+    """Run one stage, journal what it changed, audit verdicts, count what was used."""
+    start = phase.watch.total
+    work, facts = STAGES[name].run(phase, work)  # type: ignore[index]
+    seconds = phase.watch.total - start
+    audited = name == ("rehearse" if "judge" not in phase.recipe.sleep.stages else "judge")
+    shown = _show(phase, work) if name == "judge" else {}
+    phase.note("staged", stage=name, seconds=seconds, facts=facts, **shown)
+    if audited and work.verdicts is not None and phase.recipe.evaluate.audit:
+        with phase.domain.guard.audit():
+            audit = phase.call(phase.domain.audit, phase.mind, work.material, work.verdicts)
+        phase.note("evaluated", what="judge", **audit)
+    if name == "rehearse":
+        progress = replace(progress, learned_by_night=float(facts.get("learned", 0.0)))
+    return work, progress.spend(facts)
+
+
+def _show(phase: Phase, work: Work) -> dict[str, object]:
+    folder = phase.aside / "pictures"
+    pictures = phase.call(phase.domain.picture, folder, phase.step, work.material, work.verdicts)
+    return {"pictures": pictures, "examples": phase.call(phase.domain.describe, work.material, work.verdicts)}
+
+
+def _level(phase: Phase) -> float:
+    levels = list(phase.mind.challenger.level().values())
+    return sum(levels) / len(levels) if levels else 0.0
+
+
+def _mean(probes: tuple[Probe, ...]) -> float:
+    return sum(probe.score for probe in probes) / len(probes) if probes else 0.0

@@ -1,0 +1,111 @@
+"""Recipes x seeds in parallel processes, with a ledger: one JSON line a finished run, and nothing is computed twice.
+
+A line is found again by the hash of its resolved recipe, which holds the seed; so a run is done anew only where the recipe changed.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sleepwake import machine, recipebook
+from sleepwake import recipe as recipes
+from sleepwake.errors import SleepwakeError
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One run of a sweep."""
+
+    recipe: str
+    seed: int
+    settings: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Hash of the resolved recipe."""
+        checked = recipes.load(recipebook.find(self.recipe), self.settings, self.seed)
+        return sha256(json.dumps(recipes.resolved(checked), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """What the ledger and the tables call it, without the seed."""
+        return " ".join((self.recipe, *self.settings))
+
+
+def read_ledger(path: Path) -> list[dict[str, Any]]:
+    """The finished runs of a ledger; none where there is no ledger yet."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def sweep(
+    arms: Sequence[Arm], ledger: Path, folder: Path, jobs: int, options: Sequence[str] = (), tell: Any = print
+) -> list[dict[str, Any]]:
+    """Run every arm that the ledger doesn't hold; returns the ledger's lines of these arms.
+
+    A run that was cut off is resumed. A run that fails stops nothing else; it is told at the end, and the ledger doesn't hold it.
+
+    Args:
+        arms: what to run.
+        ledger: the .jsonl file; a line is added as each run finishes.
+        folder: where the runs' folders go.
+        jobs: processes at a time.
+        options: passed on to `sleepwake run`, such as --data DIR.
+        tell: shows a line.
+
+    Raises:
+        SleepwakeError: some runs failed.
+    """
+    keys = {arm.key: arm for arm in arms}
+    known = {line["recipe_sha256"] for line in read_ledger(ledger)}
+    lock, failed = Lock(), []
+    ledger.parent.mkdir(parents=True, exist_ok=True)
+
+    def one(key: str, arm: Arm) -> str:
+        out = folder / f"{arm.recipe.replace('/', '-')}-{arm.seed}-{key[:6]}"
+        begun = (out / "recipe.json").exists()
+        sets = [part for setting in arm.settings for part in ("--set", setting)]
+        start = ["run", arm.recipe, "--out", str(out), "--seed", str(arm.seed), *sets]
+        command = [sys.executable, "-m", "sleepwake.cli", *(["resume", str(out)] if begun else start), *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return f"{arm.name} seed {arm.seed}: exit {done.returncode}\n{done.stderr[-2000:]}"
+        line = {"recipe_sha256": key, "arm": arm.name, "seed": arm.seed, "commit": machine.git_commit(),
+                "summary": json.loads((out / "summary.json").read_text())}  # fmt: skip
+        with lock, ledger.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return ""
+
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(one, key, arm): arm for key, arm in keys.items() if key not in known}
+        for future in as_completed(running):
+            arm, error = running[future], future.result()
+            tell(error or f"{arm.name} seed {arm.seed}: done")
+            failed += [error] if error else []
+    if failed:
+        raise SleepwakeError(
+            f"{len(failed)} of {len(running)} runs failed:\n" + "\n".join(failed), "mend it and sweep again; finished runs are kept"
+        )
+    return [line for line in read_ledger(ledger) if line["recipe_sha256"] in keys]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds from "0-4" or "0,2,5".
+
+    Raises:
+        SleepwakeError: neither.
+    """
+    try:
+        first, dash, last = text.partition("-")
+        return list(range(int(first), int(last) + 1)) if dash else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise SleepwakeError(f"--seeds {text}: neither a range nor a list", "--seeds 0-4 or --seeds 0,2,5") from None

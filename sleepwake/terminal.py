@@ -1,0 +1,146 @@
+"""What a run looks like in a terminal: a progress bar there, plain lines elsewhere, and a table of results at the end."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sleepwake.journal import Tell
+
+out = Console(highlight=False)
+
+
+def _line(event: Mapping[str, Any]) -> str | None:
+    """A journal line in words; None for what a person needn't see go by."""
+    kind, facts = event["event"], event.get("facts", {})
+    place = f"[{event['step']:>3}]"
+    if kind == "decided":
+        return f"{place} {event['action']}: {event['reason']}"
+    if kind == "staged" and event["stage"] == "judge":
+        counts = ", ".join(f"{word} {facts[word]}" for word in ("accepted", "rejected", "abstained"))
+        return f"{place}   judged {facts['judged']}: {counts}"
+    if kind == "gated" and event["kind"] == "round":
+        return f"{place}   round {'undone' if event['undone'] else 'kept'}: {event['reason']}"
+    if kind == "gated":
+        return f"{place}   night {'accepted' if event['accepted'] else 'rolled back'}: {event['reason']}"
+    if kind == "evaluated" and event["what"] == "scores" and event["when"] != "initial":
+        shown = " ".join("  -  " if score is None else f"{score:.3f}" for score in event["scores"])
+        return f"{place}   scores after {event['when']}: {shown}"
+    if kind == "evaluated" and event["what"] == "frontier":
+        return f"{place}   frontier: " + ", ".join(f"{name} {level}" for name, level in event["frontier"].items())
+    if kind in ("resumed", "recovered", "interrupted", "failed"):
+        return f"{place} {kind} {event.get('error', '')}{'; '.join(event['timing'].get('damaged', []))}".rstrip()
+    return None
+
+
+@contextmanager
+def watching(path: Path, commits: int) -> Iterator[Tell]:
+    """Tell what happens: a bar of commits on a terminal, plain lines otherwise."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} commits"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=out, disable=not out.is_terminal, transient=True) as bar:
+        task = bar.add_task(path.name, total=commits)
+
+        def tell(event: dict[str, Any]) -> None:
+            if (line := _line(event)) is not None:
+                out.print(line, markup=False, soft_wrap=True)
+            if event["event"] in ("committed", "resumed"):
+                bar.update(task, completed=event["step"], total=max(commits, event["step"]))
+            if event["phase"]:
+                bar.update(task, description=f"{event['phase']} {event['stage'] or ''}".strip())
+
+        yield tell
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    return table
+
+
+def status(path: Path, summary: Mapping[str, Any]) -> None:
+    """Where a run stands: the few numbers that matter."""
+    table = _table(f"{path}: {summary['status']}", "measure", "value")
+    shown = {
+        "mean " + summary["metric"] + " over tasks": summary["acc"],
+        "over all test items": summary["pooled"],
+        "forgetting (RWalk)": summary["forgetting_rwalk"],
+    }
+    for name, value in shown.items():
+        table.add_row(name, "-" if value is None else f"{value:.3f}")
+    nights = [night for night in summary["nights"] if night["accepted"] is not None]
+    table.add_row("nights accepted", f"{sum(bool(n['accepted']) for n in nights)} of {len(nights)}")
+    for family, frontier in summary["frontier"].items():
+        table.add_row(f"frontier {family}", f"{frontier['after_wake']} -> {frontier['end']}")
+    table.add_row("stored images", f"{summary['bytes']['memory']['images']} bytes")
+    table.add_row("seconds", f"{summary['wall_s']:.1f}")
+    out.print(table)
+
+
+def result(path: Path, finished: bool, page: Path | None) -> None:
+    """The end of a session: the numbers, and what to do next."""
+    status(path, json.loads((path / "summary.json").read_text()))
+    if page:
+        out.print(f"report: {page}", markup=False, soft_wrap=True)
+    if not finished:
+        out.print(f"go on with: sleepwake resume {path}", markup=False, soft_wrap=True)
+
+
+def explain(events: Sequence[Mapping[str, Any]]) -> None:
+    """Every decision and every gate, with reasons and numbers."""
+    for event in events:
+        if event["event"] == "decided":
+            numbers = ", ".join(f"{key} {value}" for key, value in event["numbers"].items())
+            out.print(f"step {event['step']:>3}  {event['action']:<6} {event['reason']}  ({numbers})", markup=False, soft_wrap=True)
+        if event["event"] == "gated":
+            good = not event["undone"] if event["kind"] == "round" else event["accepted"]
+            out.print(
+                f"step {event['step']:>3}  {'stands' if good else 'undone'} {event['kind']}: {event['reason']}",
+                markup=False,
+                soft_wrap=True,
+            )
+
+
+def scores(pairs: Sequence[tuple[str, float | None, float | None]]) -> None:
+    """Scores now beside those in the journal."""
+    table = _table("scores", "test", "now", "journal")
+    for test, now, then in pairs:
+        table.add_row(test, *("-" if value is None else f"{value:.6f}" for value in (now, then)))
+    out.print(table)
+
+
+def sweep(lines: Sequence[Mapping[str, Any]]) -> None:
+    """Mean, lowest and highest final score of each arm over its seeds."""
+    table = _table("sweep", "arm", "seeds", "mean", "lowest", "highest", "seconds")
+    for arm in dict.fromkeys(line["arm"] for line in lines):
+        mine = [line["summary"] for line in lines if line["arm"] == arm]
+        scores = [summary["acc"] for summary in mine]
+        shown = (f"{value:.4f}" for value in (fmean(scores), min(scores), max(scores)))
+        table.add_row(arm, str(len(mine)), *shown, f"{fmean(summary['wall_s'] for summary in mine):.0f}")
+    out.print(table)
+
+
+def facts(found: Mapping[str, Any]) -> None:
+    """Names and values."""
+    table = _table("this machine", "what", "value")
+    for name, value in found.items():
+        table.add_row(name, str(value))
+    out.print(table)
+
+
+def recipes(about: Mapping[str, str]) -> None:
+    """Shipped recipes, one a line."""
+    for name, text in about.items():
+        out.print(f"{name:<32} {text}", markup=False, soft_wrap=True)
