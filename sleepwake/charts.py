@@ -1,7 +1,7 @@
 """The report's charts: plain lists in, one `<svg>` element out.
 
-matplotlib is imported when the first chart is drawn, so that commands that draw nothing start fast. Equal input gives equal
-text: no clock, no random ids, no settings of the user's. Texts stay texts, set by the page in its own font.
+matplotlib is imported when the first chart is drawn, so that commands that draw nothing start fast. Equal input gives
+equal text: no clock, no random ids, no settings of the user's. Texts stay texts, set by the page in its own font.
 """
 
 import re
@@ -42,6 +42,7 @@ STYLE = {
     "svg.fonttype": "none",
 }
 Points = Sequence[tuple[float, float]]
+Cells = Sequence[Sequence[float | None]]
 
 
 def _svg(label: str, width: float, height: float, paint: Callable[["Axes"], None]) -> str:
@@ -65,7 +66,7 @@ def _svg(label: str, width: float, height: float, paint: Callable[["Axes"], None
     return re.sub(r"^<svg[^>]*>", head, body).strip()
 
 
-def heat_map(matrix: Sequence[Sequence[float | None]], days: Sequence[str], tests: Sequence[str]) -> str:
+def heat_map(matrix: Cells, days: Sequence[str], tests: Sequence[str]) -> str:
     """Scores in [0, 1] of every test (columns) after every day (rows), in percent; a dash where none was taken."""
 
     def paint(axes: "Axes") -> None:
@@ -78,7 +79,7 @@ def heat_map(matrix: Sequence[Sequence[float | None]], days: Sequence[str], test
     return _svg("heat map", *_grid_size(len(days), len(tests), days), paint)
 
 
-def changes(matrix: Sequence[Sequence[float | None]], tasks: Sequence[str], gates: Sequence[str], shut: Sequence[bool]) -> str:
+def changes(matrix: Cells, tasks: Sequence[str], gates: Sequence[str], shut: Sequence[bool]) -> str:
     """Change of each task's probe score (rows) at each gate (columns), in points; gates that were shut are crossed."""
 
     def paint(axes: "Axes") -> None:
@@ -92,7 +93,7 @@ def changes(matrix: Sequence[Sequence[float | None]], tasks: Sequence[str], gate
                 axes.plot(column + 0.5, -0.28, "x", color=BAD, markersize=6, markeredgewidth=1.8, clip_on=False)
         axes.set(xlabel="gate (day · round, m = morning)")
 
-    return _svg("changes", 5.0, max(1.5, 0.9 + 0.34 * len(tasks)), paint)
+    return _svg("changes", 5.0, max(2.5, 0.9 + 0.34 * len(tasks)), paint)
 
 
 def over_time(points: Sequence[Mapping[str, Any]], tests: Sequence[str], nights: Points, metric: str) -> str:
@@ -111,13 +112,14 @@ def over_time(points: Sequence[Mapping[str, Any]], tests: Sequence[str], nights:
             line = [(point["step"], 100 * point["scores"][j]) for point in points if point["scores"][j] is not None]
             few = len(tests) <= len(COLOURS)
             if line:
-                axes.plot(*zip(*line, strict=True), color=COLOURS[j] if few else "#aab4cc", linewidth=1.1,
-                          marker="o", markersize=2.5, alpha=0.9, label=test if few else None)  # fmt: skip
+                colour, mark, label = (COLOURS[j], "o", test) if few else ("#aab4cc", "", None)
+                axes.plot(*zip(*line, strict=True), color=colour, linewidth=1.1, marker=mark, markersize=2.5, label=label)
         mean = [(point["step"], 100 * point["mean"]) for point in points if point["mean"] is not None]
         if mean:
             axes.plot(*zip(*mean, strict=True), color=INK, linewidth=2.6, marker="o", markersize=4, label="mean")
         low = min((score for point in points for score in point["scores"] if score is not None), default=0.0)
-        axes.set(ylim=(-2 if low < 0.5 else 100 * low - 4, 102), ylabel=f"{metric}, %")
+        _percent(axes, 0.0 if low < 0.5 else 100 * low - 3, 100, 2.0)
+        axes.set_ylabel(f"{metric}, %")
         _steps(axes)
         _legend(axes)
 
@@ -131,43 +133,59 @@ def by_night(rows: Sequence[tuple[str, float, float, bool]], metric: str) -> str
         for x, (_, before, after, accepted) in enumerate(rows):
             colour = GOOD if accepted else BAD
             axes.plot([x, x], [100 * before, 100 * after], color=colour, linewidth=2.2, alpha=0.45, zorder=1)
-            axes.plot(x, 100 * before, "o", markersize=6, markerfacecolor="white", markeredgecolor=colour, markeredgewidth=1.6)
+            axes.plot(x, 100 * before, "o", markersize=6, color=colour, markerfacecolor="white", markeredgewidth=1.6)
             axes.plot(x, 100 * after, "o" if accepted else "X", markersize=7, color=colour)
             if len(rows) <= 12:
-                axes.annotate(f"{100 * (after - before):+.1f}".replace("+0.0", "0.0"), (x, 100 * max(before, after)), (0, 8),
-                              textcoords="offset points", ha="center", fontsize=8, color=MUTED)  # fmt: skip
+                told, top = f"{100 * (after - before):+.1f}".replace("+0.0", "0.0"), (x, 100 * max(before, after))
+                axes.annotate(told, top, (0, 8), textcoords="offset points", ha="center", fontsize=8, color=MUTED)
         values = [100 * value for row in rows for value in row[1:3]]
         margin = max(3.0, 0.2 * (max(values) - min(values)))
-        axes.set(xlim=(-0.6, len(rows) - 0.4), ylim=(min(values) - margin, max(values) + 1.6 * margin))
-        axes.set_yticks([tick for tick in axes.get_yticks() if tick <= 100 and tick >= min(values) - margin])
-        axes.set(xlabel="night after day", ylabel=f"mean {metric}, %")
+        _percent(axes, min(values) - margin, max(values), margin)
+        axes.set(xlim=(-0.6, len(rows) - 0.4), xlabel="night after day", ylabel=f"mean {metric}, %")
         _thin(axes, [row[0] for row in rows])
         axes.grid(visible=False, axis="x")
-        for label, mark, colour, face in (
-            ("before", "o", MUTED, "white"), ("after, accepted", "o", GOOD, GOOD), ("after, rolled back", "X", BAD, BAD),
-        ):  # fmt: skip
+        key = (
+            ("before", "o", MUTED, "white"),
+            ("after, accepted", "o", GOOD, GOOD),
+            ("after, rolled back", "X", BAD, BAD),
+        )
+        for label, mark, colour, face in key:
             axes.plot([], [], mark, color=colour, markerfacecolor=face, label=label)
         _legend(axes)
 
     return _svg("by night", 5.0, 3.3, paint)
 
 
-def levels(measured: Mapping[str, Points], practised: Mapping[str, Points], nights: Points, label: str) -> str:
-    """Levels by commit: what was measured as lines, what the challenger set as dots in the same colour."""
+def levels(measured: Mapping[str, Points], practised: Mapping[str, Points], nights: Points, unit: str) -> str:
+    """Levels by commit: what was measured as lines, what the challenger set as dots in the same colour.
+
+    Where nothing was measured and the names are too many to tell apart, all dots are grey, with their mean as a line.
+    """
 
     def paint(axes: "Axes") -> None:
         _nights(axes, nights)
+        if not measured and len(practised) > len(COLOURS):
+            dots = sorted(dot for line in practised.values() for dot in line)
+            by_step = {step: [level for at, level in dots if at == step] for step, _ in dots}
+            axes.plot(*zip(*dots, strict=True), ".", color="#8f9ab5", markersize=5, label="each")
+            mean = [sum(levels) / len(levels) for levels in by_step.values()]
+            axes.plot(list(by_step), mean, color=COLOURS[0], marker="o", markersize=4, label="mean")
+            axes.set_ylabel(unit)
+            _steps(axes)
+            _legend(axes)
+            return
         for i, name in enumerate(dict.fromkeys([*measured, *practised])):
             colour = COLOURS[i % len(COLOURS)]
             line, dots = measured.get(name, ()), practised.get(name, ())
             if dots:
-                axes.plot(*zip(*dots, strict=True), ".", color=colour, markersize=4, alpha=0.55, label=None if line else name)
+                label = None if line else name
+                axes.plot(*zip(*dots, strict=True), ".", color=colour, markersize=4, alpha=0.55, label=label)
             if line:
                 told = f"{name} {line[0][1]:g} → {line[-1][1]:g}"
                 axes.plot(*zip(*line, strict=True), color=colour, marker="o", markersize=4.5, label=told)
         if measured:
             axes.set_ylim(bottom=0)
-        axes.set_ylabel(label)
+        axes.set_ylabel(unit)
         _steps(axes)
         _legend(axes)
 
@@ -175,7 +193,7 @@ def levels(measured: Mapping[str, Points], practised: Mapping[str, Points], nigh
 
 
 def judge(rows: Sequence[tuple[str, float | None, float | None, float]]) -> str:
-    """A judge's precision and recall, and the share it accepted, by round: (night, precision, recall, share), in [0, 1]."""
+    """A judge's precision, recall and accepted share by round: (night, precision, recall, share), in [0, 1]."""
 
     def paint(axes: "Axes") -> None:
         _bands(axes, [row[0] for row in rows])
@@ -184,7 +202,8 @@ def judge(rows: Sequence[tuple[str, float | None, float | None, float]]) -> str:
             line = [(x, 100 * row[column]) for x, row in enumerate(rows) if row[column] is not None]  # type: ignore[operator]
             if line:
                 axes.plot(*zip(*line, strict=True), dash, color=colour, marker="o", markersize=3.5, label=name)
-        axes.set(ylim=(0, 104), xlabel="round, all nights in order", ylabel="% of dreams")
+        _percent(axes, 0, 100, 4)
+        axes.set(xlabel="round, all nights in order", ylabel="% of dreams")
         _whole(axes, len(rows))
         _legend(axes)
 
@@ -227,7 +246,7 @@ def seconds(totals: Mapping[str, float]) -> str:
 
 def _cells(
     axes: "Axes",
-    cells: Sequence[Sequence[float | None]],
+    cells: Cells,
     colours: Sequence[str],
     bounds: tuple[float, float],
     gamma: float,
@@ -235,7 +254,7 @@ def _cells(
     text: Callable[[float], str],
     dark: Callable[[float], bool],
 ) -> None:
-    """Coloured cells, first row on top, with their numbers or beside a scale; `blank` is the colour where there is none."""
+    """Coloured cells, first row on top, with their numbers or beside a scale; `blank` is a missing one's colour."""
     from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
     columns = max((len(row) for row in cells), default=0)
@@ -247,10 +266,11 @@ def _cells(
             for x, value in enumerate(row):
                 colour = MUTED if value is None else "white" if dark(value) else INK
                 told = ("–" if blank == BLANK else "") if value is None else text(value)
-                axes.text(x + 0.5, y + 0.5, told, ha="center", va="center", color=colour, fontsize=9 if columns <= 8 else 7.5)
+                letters = 9 if columns <= 8 else 7.5
+                axes.text(x + 0.5, y + 0.5, told, ha="center", va="center", color=colour, fontsize=letters)
     else:
-        bar = axes.figure.colorbar(mesh, ax=axes, fraction=0.04, pad=0.02)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar = axes.figure.colorbar(mesh, ax=axes, fraction=0.04, pad=0.02, aspect=36)
+        bar.outline.set_visible(False)
     axes.invert_yaxis()
     axes.grid(visible=False)
     for spine in axes.spines.values():
@@ -283,6 +303,13 @@ def _bands(axes: "Axes", groups: Sequence[str]) -> None:
         places = [x for x, name in enumerate(groups) if name == group]
         if i % 2 == 0:
             axes.axvspan(places[0] - 0.5, places[-1] + 0.5, color=NIGHT, linewidth=0, zorder=0)
+
+
+def _percent(axes: "Axes", low: float, high: float, room: float) -> None:
+    """Limits with room above for marks, and no tick where there can be no score."""
+    axes.set_ylim(low, high + room)
+    ticks = axes.get_yticks()
+    axes.set_yticks([tick for tick in ticks if max(low, 0) <= tick <= 100])
 
 
 def _steps(axes: "Axes") -> None:

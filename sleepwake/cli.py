@@ -39,7 +39,7 @@ def _errors(path: Path | None = None) -> Iterator[None]:
     except SleepwakeError as error:
         typer.echo(f"error: {error.message}", err=True)
         if error.hint:
-            typer.echo(f"hint: {error.hint}", err=True)
+            typer.echo(f"hint: {error.hint.replace('DIR', str(path or 'DIR'))}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
         where = f"; the last commit is whole. Go on with: sleepwake resume {path}" if path else ""
@@ -53,11 +53,10 @@ def _interrupt(*_: Any) -> None:
 
 def _go_on(opened: session.Session, steps: int | None = None, only: str = "") -> None:
     """Run with progress on the terminal, then the result."""
-    signal.signal(signal.SIGTERM, _interrupt)
     path = opened.folder.path
     with _errors(path), terminal.watching(path, opened.expected_commits) as tell:
         finished = opened.go_on(tell, steps, only)
-    page = session.write_report(path) if finished or steps != 0 else None
+    page = session.write_report(path) if finished else None
     terminal.result(path, finished, page)
 
 
@@ -104,10 +103,10 @@ def sleep(folder: Dir, device: Device = "auto", data: Data = None) -> None:
 def _step(folder: Path, recipe: Path | None, device: str, data: Path | None, steps: int | None, only: str) -> None:
     with _errors():
         opened = session.reopen(folder, recipe, device, data, lambda text: typer.echo(f"warning: {text}", err=True), BEGAN)
-    if session.is_finished(opened.folder):
-        opened.folder.release()
-        typer.echo(f"{folder} is finished; see {folder / 'report.html'}")
-        return
+        if session.is_finished(opened.folder):
+            opened.folder.release()
+            typer.echo(f"{folder} is finished; see {folder / 'report.html'}")
+            return
     _go_on(opened, steps, only)
 
 
@@ -217,7 +216,8 @@ def schema() -> None:
 
 
 def main() -> None:
-    """Entry point. The recipe's and the data's mistakes end with exit 2, a failed run with exit 1 and its traceback."""
+    """Entry point. A failed run ends with its traceback and exit 1."""
+    signal.signal(signal.SIGTERM, _interrupt)
     app()
 
 

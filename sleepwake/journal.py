@@ -31,17 +31,16 @@ class Note(Protocol):
 
 
 class Journal:
-    """An open journal file with the running hash of its content."""
+    """A run's journal with the running hash of its content. Holds no open file: a line is on its way to disk once it is noted."""
 
     def __init__(self, path: Path, length: int, tell: Tell) -> None:
-        """Open the file and cut it to `length` bytes; the caller has checked that so many are there and whole."""
+        """Cut the file to `length` bytes; the caller has checked that so many are there and whole."""
         path.touch()
-        self._file = path.open("r+b")
-        content = self._file.read(length)
+        os.truncate(path, length)
+        content = path.read_bytes()
         assert len(content) == length
-        self._file.truncate(length)
+        self._path, self._tell = path, tell
         self._hash = sha256(content)
-        self._tell = tell
         self.length = length
         self.events: list[dict[str, Any]] = [json.loads(line) for line in content.splitlines()]
         self.seq = self.events[-1]["seq"] if self.events else -1
@@ -59,10 +58,11 @@ class Journal:
             if seconds is not None:
                 timing["seconds"] = seconds
             line = {"seq": self.seq, "event": event} | {key: place.get(key) for key in PLACE} | {"stage": stage}
-            text = json.dumps(line | data | {"timing": timing}, allow_nan=False) + "\n"
-            self._file.write(text.encode())
-            self._hash.update(text.encode())
-            self.length += len(text.encode())
+            text = (json.dumps(line | data | {"timing": timing}, allow_nan=False) + "\n").encode()
+            with self._path.open("ab") as file:
+                file.write(text)
+            self._hash.update(text)
+            self.length += len(text)
             self.events.append(json.loads(text))
             self._tell(self.events[-1])
 
@@ -70,13 +70,9 @@ class Journal:
 
     def sync(self) -> tuple[int, str]:
         """Force all lines to disk; returns length in bytes and sha256."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with self._path.open("ab") as file:
+            os.fsync(file.fileno())
         return self.length, self._hash.hexdigest()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 def read(path: Path, length: int | None = None) -> list[dict[str, Any]]:

@@ -3,11 +3,11 @@
 Several definitions go by one name, and tools differ in which one they print; so none here is called plain "forgetting".
 
 `R[i][j]` is the score on test j after day i, in [0, 1]; T rows (days so far). None stands where a score was not taken.
-`home[j]` is the day on which what test j asks was first learned. It is j unless told: one test a task, the usual square matrix.
+`home[j]` is the day on which what test j asks was first learned. It is j unless told: one test a task, a square matrix.
 Equations count tasks from 1, as their papers do; code counts from 0.
 
-A mean needs all of its terms. Where there is no term, or one of them was not evaluated, the result is None: it is undefined,
-and a mean over what happens to be there would be another metric under the same name.
+A mean needs all of its terms. Where there is no term, or one of them was not evaluated, the result is None: a mean over
+what happens to be there would be another metric under the same name.
 """
 
 from collections.abc import Iterable, Sequence
@@ -32,12 +32,12 @@ def _minus(a: float | None, b: float | None) -> float | None:
 def _homes(R: Matrix, home: Home) -> Sequence[int]:
     assert len({len(row) for row in R}) <= 1, "rows of different lengths"
     columns = len(R[0]) if R else 0
-    assert home is None or len(home) == columns, "one home a column"
+    assert home is None or not R or len(home) == columns, "one home a column"
     return range(columns) if home is None else home
 
 
 def average_accuracies(R: Matrix, home: Home = None) -> list[float | None]:
-    """A_k = (1/k) sum_{j<=k} R[k,j], the mean over the tests learned so far, for every day k (iCaRL, Rebuffi et al. 2017)."""
+    """A_k = (1/k) sum_{j<=k} R[k,j], the mean over the tests learned by day k (iCaRL, Rebuffi et al. 2017)."""
     homes = _homes(R, home)
     return [_mean(score for score, day in zip(row, homes, strict=True) if day <= k) for k, row in enumerate(R)]
 
@@ -102,8 +102,8 @@ def bwt_plus_diaz(R: Matrix, home: Home = None) -> float | None:
 def forgetting_rwalk(R: Matrix, home: Home = None) -> float | None:
     """F_k = (1/(k-1)) sum_{j<k} (max_{l<k} R[l,j] - R[k,j]) at the last day k (RWalk, Chaudhry et al. 2018).
 
-    In [-1, 1] and not clipped: the last row is not in the maximum, so a task that got better counts below zero. The maximum
-    is over the earlier rows in which test j was evaluated.
+    In [-1, 1] and not clipped: the last row is not in the maximum, so a task that got better counts below zero.
+    The maximum is over the earlier rows in which test j was evaluated.
     """
     return _mean(_minus(_best(R[:-1], j), R[-1][j]) for j, day in enumerate(_homes(R, home)) if day < len(R) - 1)
 
@@ -115,7 +115,7 @@ def forgetting_first(R: Matrix, home: Home = None) -> float | None:
 
 
 def forgetting_clipped(R: Matrix, home: Home = None) -> float | None:
-    """(1/(T-1)) sum_{j<T} (max_l R[l,j] - R[T,j]) with the last row in the maximum, hence never negative (Mammoth, PyCIL)."""
+    """(1/(T-1)) sum_{j<T} (max_l R[l,j] - R[T,j]), last row in the maximum, hence never negative (Mammoth, PyCIL)."""
     return _mean(_minus(_best(R, j), R[-1][j]) for j, day in enumerate(_homes(R, home)) if day < len(R) - 1)
 
 
@@ -124,10 +124,10 @@ def _best(rows: Matrix, j: int) -> float | None:
 
 
 def fwt_gem(R: Matrix, b: Row, home: Home = None) -> float | None:
-    """FWT = (1/(T-1)) sum_{j>=2} (R[j-1,j] - b_j), b_j the score at initialisation (GEM, Lopez-Paz & Ranzato 2017, eq. 4).
+    """FWT = (1/(T-1)) sum_{j>=2} (R[j-1,j] - b_j), b_j at initialisation (GEM, Lopez-Paz & Ranzato 2017, eq. 4).
 
-    Needs tests of tasks not yet learned. Degenerate with a single head over the classes seen so far: R[j-1,j] is 0 for every
-    method, so FWT = -mean(b_j). `ahead` in summary.json holds the variants that do tell methods apart.
+    Needs tests of tasks not yet learned. Degenerate with a single head over the classes seen so far: R[j-1,j] is 0 for
+    every method, so FWT = -mean(b_j). `ahead` in summary.json holds the variants that do tell methods apart.
     """
     homes = _homes(R, home)
     return _mean(_minus(R[day - 1][j], b[j]) for j, day in enumerate(homes) if 0 < day < len(R))
@@ -139,7 +139,7 @@ def fwt_continuum(R: Matrix, home: Home = None) -> float | None:
 
 
 def intransigence_rwalk(R: Matrix, joint: Row) -> float | None:
-    """I = (1/T) sum_k (a*_k - R[k,k]), a*_k a reference's score on test k, trained on tasks 1..k jointly (RWalk, Chaudhry et al. 2018).
+    """I = (1/T) sum_k (a*_k - R[k,k]), a*_k of a reference trained on tasks 1..k jointly (RWalk, Chaudhry et al. 2018).
 
     The paper reports I_k for one k; this is the mean over days, as in van de Ven's comparisons. Needs one test a task.
     """
@@ -158,7 +158,7 @@ def aaa(averages: Row) -> float | None:
 def min_acc(R: Matrix, home: Home = None) -> float | None:
     """min-ACC = (1/(T-1)) sum_{j<T} min_{j<i<=T} R[i,j]: the worst since each was learned (De Lange et al. 2023).
 
-    The paper takes the minimum over all training iterations; a matrix knows only the ends of days, so this is an upper bound.
+    The paper takes the minimum over all iterations; a matrix knows only the ends of days, so this is an upper bound.
     """
     earlier = [(j, day) for j, day in enumerate(_homes(R, home)) if day < len(R) - 1]
     return _mean(_worst([row[j] for row in R[day + 1 :]]) for j, day in earlier)

@@ -29,7 +29,7 @@ def _one(model: type[BaseModel], error: Mapping[str, Any], table: Mapping[str, A
     fields = _fields(model, path[:-1], table)
     field = fields.get(path[-1]) if path else None
     if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(path[-1], list(fields), 1, 0.5)
+        close = difflib.get_close_matches(path[-1], list(fields), 1, 0.65)
         known = f"no such line; known here: {', '.join(fields) or 'nothing'}"
         return f"{where}: unknown setting", line(close[0], fields[close[0]]) if close else known
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
@@ -72,7 +72,7 @@ def _tagged(field: FieldInfo | None) -> Iterator[tuple[str, type[BaseModel]]]:
     """The settings classes of a field by their `type`."""
     for model in models(field.annotation) if field else ():
         if "type" in model.model_fields:
-            yield str(model.model_fields["type"].default), model
+            yield str(get_args(model.model_fields["type"].annotation)[0]), model
 
 
 def _toml(value: Any) -> str:
@@ -104,5 +104,5 @@ def _fields(model: type[BaseModel], path: list[str], table: Mapping[str, Any]) -
         here = [found for field in inner for found in models(field.annotation)]
         tag = value.get("type") if isinstance(value, Mapping) else None
         if tag is not None:
-            here = [m for m in here if "type" in m.model_fields and m.model_fields["type"].default == tag] or here
+            here = [m for m in here if "type" in m.model_fields and tag in get_args(m.model_fields["type"].annotation)] or here
     return {name: field for m in here for name, field in m.model_fields.items()}

@@ -53,8 +53,9 @@ class Orchestrator:
         """Observe, decide, act, record: to the end, for so many steps, or one step of the kind that is asked for."""
         done = 0
         while not self.finished and (steps is None or done < steps):
-            decision = policy.decide(self.recipe.policy, self.progress, self.recipe.plan(len(self.domain.tasks)))
-            decision = policy.ask(only, decision, self.progress)
+            plan = self.recipe.plan(len(self.domain.tasks))
+            decision = policy.decide(self.recipe.policy, self.progress, plan)
+            decision = policy.ask(only, decision, self.progress, plan)
             self._finish(decision) if decision.action == "stop" else self._act(decision)
             done += 1
 
@@ -95,7 +96,7 @@ class Orchestrator:
         self._record()
 
     def _finish(self, decision: Decision) -> None:
-        note = self.journal.at({"step": self.progress.step})
+        note = self.journal.at({"step": self.progress.step, "day": self.progress.day - 1})
         note("decided", **decision.plain())
         note("finished", reason=decision.reason)
         self._record()

@@ -33,6 +33,7 @@ class Schedule(Settings):
     """So many nights after each day, each with all its rounds."""
 
     type: Literal["schedule"] = "schedule"
+    """By the count of days, nights and rounds."""
     nights: int = Field(1, ge=0)
     """Nights after each day; 0 never sleeps."""
 
@@ -64,6 +65,7 @@ class Pressure(Settings):
     """
 
     type: Literal["pressure"] = "pressure"
+    """By what was learned, what was lost, and what rounds pay."""
     upper: float = Field(0.6, gt=0)
     """Awake: sleep once pressure is at least this."""
     lower: float = Field(0.2, ge=0)
@@ -128,7 +130,7 @@ def decide(policy: Schedule | Pressure, progress: Progress, plan: Plan) -> Decis
     return Decision(action, f"the budget of {unit} is used up", decision.numbers, decision.pressure)
 
 
-def ask(only: str, decision: Decision, progress: Progress) -> Decision:
+def ask(only: str, decision: Decision, progress: Progress, plan: Plan) -> Decision:
     """The decision that `sleepwake wake` or `sleepwake sleep` asks for, where it is possible.
 
     Raises:
@@ -137,7 +139,7 @@ def ask(only: str, decision: Decision, progress: Progress) -> Decision:
     if only == "wake" and decision.action != "wake":
         if progress.asleep:
             raise RunFolderError("the night is not over", "go on with it: sleepwake sleep DIR")
-        if decision.action == "stop":
+        if progress.day >= plan.days:
             raise RunFolderError("no task is left to learn", "see where the run stands: sleepwake status DIR")
         return Decision("wake", "asked for by hand", decision.numbers, decision.pressure)
     if only == "sleep" and decision.action not in ("round", "close"):

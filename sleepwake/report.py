@@ -1,7 +1,7 @@
 """The report: journal -> summary and one page that needs nothing else.
 
-`summarise` (of `summary.py`) is bookkeeping over the journal's events; `render` adds charts (`charts.py`), pictures and the
-words of `report.html.j2`. Both are functions of what they are given: equal journals give equal text.
+`summarise` (of `summary.py`) is bookkeeping over the journal's events; `render` adds charts (`charts.py`), pictures and
+the words of `report.html.j2`. Both are functions of what they are given: equal journals give equal text.
 """
 
 from base64 import b64encode
@@ -15,7 +15,8 @@ from sleepwake.summary import Event, Table, homes, night_name, of, summarise
 
 __all__ = ["render", "summarise"]
 
-PICTURES, EXAMPLES, PICTURE_BYTES = 24, 40, 2_000_000
+PICTURES, EXAMPLES = 12, 40  # shown at most
+PICTURE_BYTES = 2_000_000  # larger files would make the page slow
 
 
 def render(summary: dict[str, Any], events: list[Event], folder: Path) -> str:
@@ -24,7 +25,7 @@ def render(summary: dict[str, Any], events: list[Event], folder: Path) -> str:
     Args:
         summary: what `summarise` gave for these events.
         events: the journal.
-        folder: the run folder, in which the journal's pictures lie; those of folders no longer kept are left out.
+        folder: where the pictures lie that the journal names (the last commit); those that aren't there are left out.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -36,7 +37,6 @@ def render(summary: dict[str, Any], events: list[Event], folder: Path) -> str:
         run=summary,
         steps=max((event["step"] for event in of(events, "committed")), default=0),
         error=events[-1]["error"] if summary["status"] == "failed" else "",
-        folder=folder.name,
         precision=_precision(summary["judge_audit"]),
         charts=_charts(summary, events),
         gates=_gates(events),
@@ -117,7 +117,7 @@ def _gates(events: list[Event]) -> Table:
         morning = event["kind"] == "morning"
         name = f"{night_name(event, gated)}·{'m' if morning else event['round'] + 1}"
         now = {probe["task"]: probe["score"] for probe in event["after"]}
-        probes = [probe | {"after": now.get(probe["task"])} for probe in event["before"]]
+        probes = [probe | {"after": now[probe["task"]]} for probe in event["before"]]
         shut = not event["accepted"] if morning else event["undone"]
         rows.append({"name": name, "morning": morning, "shut": shut, "reason": event["reason"], "probes": probes})
     return rows
@@ -132,13 +132,14 @@ def _pictures(events: list[Event], folder: Path) -> Table:
             inside = file.is_relative_to(folder.resolve()) and file.suffix == ".png"
             if inside and file.is_file() and file.stat().st_size <= PICTURE_BYTES:
                 data = "data:image/png;base64," + b64encode(file.read_bytes()).decode()
-                shown.append({"data": data, "caption": picture["caption"], "day": event["day"], "round": event["round"]})
+                place = {"day": event["day"], "round": event["round"]}
+                shown.append({"data": data, "caption": picture["caption"]} | place)
     return shown
 
 
 def _examples(events: list[Event]) -> Table:
-    judged = (event for event in of(events, "staged") if event.get("examples"))
-    return [example | {"day": event["day"], "round": event["round"]} for event in judged for example in event["examples"]]
+    judged = [(event, {"day": event["day"], "round": event["round"]}) for event in of(events, "staged")]
+    return [example | place for event, place in judged for example in event.get("examples") or ()]
 
 
 def _thinned(rows: Table, most: int) -> Table:
@@ -150,73 +151,87 @@ def _thinned(rows: Table, most: int) -> Table:
 
 def _charts(summary: dict[str, Any], events: list[Event]) -> dict[str, str]:
     """The charts that this run has something for, by name; the others are empty."""
-    drawn = dict.fromkeys(("before", "after", "time", "nights", "frontier", "levels", "gates", "judge", "pressure"), "")
-    start = next(of(events, "started"), {})
-    tests, home = summary["tests"], homes(summary["tests"], summary["tasks"], start.get("task_parts", ()))
-    days = [str(task) for task in summary["tasks"]]
-    if summary["matrix"]:
-        drawn["before"] = charts.heat_map(summary["before_sleep"], days[: len(summary["before_sleep"])], tests)
-        drawn["after"] = charts.heat_map(summary["after_sleep"], days[: len(summary["after_sleep"])], tests)
-
     spans: dict[tuple[int, int], tuple[int, int]] = {}
-    scored, slept = [], []
-    latest: float | None = None
     for event in events:
-        place = (event["day"], event["night"])
         if event["event"] in ("staged", "gated"):
-            spans[place] = (spans[place][0] if place in spans else event["step"], event["step"])
-        if event["event"] == "evaluated" and event["what"] == "scores":
-            learned = [day <= event["day"] and event["when"] != "initial" for day in home]
-            row = [score if known else None for score, known in zip(event["scores"], learned, strict=True)]
-            known = [score for score in row if score is not None]
-            mean = fsum(known) / len(known) if known else None
-            scored.append({"step": event["step"], "mean": mean, "scores": row})
-            if event["when"] == "morning" and latest is not None and mean is not None:
-                slept.append((place, latest, mean))
-            if event["when"] != "round":
-                latest = mean
-    nights = list(spans.values())
-    if any(point["mean"] is not None for point in scored):
-        drawn["time"] = charts.over_time(scored, tests, nights, summary["metric"])
-    accepted = {(night["day"], night["night"]): night for night in summary["nights"]}
-    if rows := [(night_name(accepted[p], summary["nights"]), b, a, accepted[p]["accepted"]) for p, b, a in slept if p in accepted]:
-        drawn["nights"] = charts.by_night(rows, summary["metric"])
+            night = (event["day"], event["night"])
+            spans[night] = (spans.get(night, (event["step"], 0))[0], event["step"])
+    nights, names = list(spans.values()), ("before", "after", "time", "nights", "frontier", "levels")
+    drawn = dict.fromkeys((*names, "gates", "judge", "pressure"), "")
+    drawn |= _score_charts(summary, events, nights) | _level_charts(summary, events, nights) | _night_charts(summary, events)
+    decisions = list(of(events, "decided"))
+    if any(decision["pressure"] for decision in decisions):
+        drawn["pressure"] = charts.pressure([d["pressure"] for d in decisions], [d["action"] for d in decisions])
+    return drawn | {"seconds": charts.seconds(_by_stage(events))}
 
+
+def _score_charts(summary: dict[str, Any], events: list[Event], nights: list[tuple[int, int]]) -> dict[str, str]:
+    """Score matrices, scores over time, and what each night changed: the mean before it and on its morning."""
+    drawn, tests, metric = {}, summary["tests"], summary["metric"]
+    for name, matrix in (("before", summary["before_sleep"]), ("after", summary["after_sleep"])):
+        if matrix:
+            drawn[name] = charts.heat_map(matrix, summary["tasks"][: len(matrix)], tests)
+    home = homes(tests, summary["tasks"], next(of(events, "started"), {}).get("task_parts", ()))
+    slept = {(night["day"], night["night"]): night for night in summary["nights"]}
+    scored: Table = []
+    changed: list[tuple[str, float, float, bool]] = []
+    latest: float | None = None
+    for event in of(events, "evaluated", what="scores"):
+        if event["when"] == "initial":
+            continue
+        row = [score if day <= event["day"] else None for score, day in zip(event["scores"], home, strict=True)]
+        known = [score for score in row if score is not None]
+        mean = fsum(known) / len(known) if known else None
+        scored.append({"step": event["step"], "mean": mean, "scores": row})
+        night = slept.get((event["day"], event["night"])) if event["when"] == "morning" else None
+        if night and latest is not None and mean is not None:
+            changed.append((night_name(night, summary["nights"]), latest, mean, night["accepted"]))
+        if event["when"] != "round":
+            latest = mean
+    if any(point["mean"] is not None for point in scored):
+        drawn["time"] = charts.over_time(scored, tests, nights, metric)
+    if changed:
+        drawn["nights"] = charts.by_night(changed, metric)
+    return drawn
+
+
+def _level_charts(summary: dict[str, Any], events: list[Event], nights: list[tuple[int, int]]) -> dict[str, str]:
+    """The audited frontier with the challenger's levels beside it; where there is no frontier, the levels alone."""
     measured: dict[str, list[tuple[float, float]]] = {}
     practised: dict[str, list[tuple[float, float]]] = {}
     for event in of(events, "evaluated", what="frontier"):
         for family, level in event["frontier"].items():
             measured.setdefault(family, []).append((event["step"], level))
-    for night in summary["nights"]:
-        for row in night["rounds"]:
-            for name, level in row["level"].items():
-                practised.setdefault(name, []).append((row["step"], level))
+    for row in (row for night in summary["nights"] for row in night["rounds"]):
+        for name, level in row["level"].items():
+            practised.setdefault(name, []).append((row["step"], level))
     if measured:
-        drawn["frontier"] = charts.levels(measured, {k: v for k, v in practised.items() if k in measured}, nights, "level")
-    elif practised:
-        drawn["levels"] = charts.levels({}, practised, nights, "difficulty")
+        practised = {family: dots for family, dots in practised.items() if family in measured}
+        return {"frontier": charts.levels(measured, practised, nights, "level")}
+    return {"levels": charts.levels({}, practised, nights, "difficulty")} if practised else {}
 
-    gates = [gate for gate in _gates(events) if gate["probes"]]
-    if gates:
+
+def _night_charts(summary: dict[str, Any], events: list[Event]) -> dict[str, str]:
+    """Probes at every gate, and the audit of the judge."""
+    drawn = {}
+    if gates := [gate for gate in _gates(events) if gate["probes"]]:
         tasks = list(dict.fromkeys(probe["task"] for gate in gates for probe in gate["probes"]))
-        moved = [{p["task"]: p["after"] - p["score"] for p in gate["probes"] if p["after"] is not None} for gate in gates]
+        moved = [{p["task"]: p["after"] - p["score"] for p in gate["probes"]} for gate in gates]
         cells = [[change.get(task) for change in moved] for task in tasks]
-        drawn["gates"] = charts.changes(cells, tasks, [gate["name"] for gate in gates], [gate["shut"] for gate in gates])
+        shut = [gate["shut"] for gate in gates]
+        drawn["gates"] = charts.changes(cells, tasks, [gate["name"] for gate in gates], shut)
     if audits := summary["judge_audit"]:
-        shares = [row["accepted"] / row["judged"] if row["judged"] else 0.0 for row in audits]
-        names = [f"{row['day']}.{row['night']}" for row in audits]
-        rounds = [(n, row["precision"], row["recall"], s) for n, row, s in zip(names, audits, shares, strict=True)]
-        drawn["judge"] = charts.judge(rounds)
-    decisions = list(of(events, "decided"))
-    if any(decision["pressure"] for decision in decisions):
-        drawn["pressure"] = charts.pressure([d["pressure"] for d in decisions], [d["action"] for d in decisions])
-    drawn["seconds"] = charts.seconds(_by_stage(events))
+        drawn["judge"] = charts.judge([
+            (f"{row['day']}.{row['night']}", row["precision"], row["recall"], row["accepted"] / max(row["judged"], 1))
+            for row in audits
+        ])  # fmt: skip
     return drawn
 
 
 def _by_stage(events: list[Event]) -> dict[str, float]:
     """Seconds by stage; what a night spends outside its stages (probes, audits, commits) is its own row."""
-    totals = dict.fromkeys(("wake", "challenge", "dream", "judge", "rehearse", "consolidate", "morning", "probes and audits"), 0.0)
+    stages = ("wake", "challenge", "dream", "judge", "rehearse", "consolidate", "morning", "probes and audits")
+    totals = dict.fromkeys(stages, 0.0)
     for event in of(events, "staged"):
         totals[event["stage"]] += event["timing"]["seconds"]
         totals["probes and audits"] -= event["timing"]["seconds"]

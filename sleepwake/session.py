@@ -10,7 +10,7 @@ from typing import Any
 
 from sleepwake import derived, domains, machine, recipe
 from sleepwake.checkpoint import RunFolder
-from sleepwake.errors import DamagedRunError, RecipeError, RunFolderError
+from sleepwake.errors import DamagedRunError, RecipeError, RunFolderError, SleepwakeError
 from sleepwake.journal import Event, Journal, Tell, read
 from sleepwake.orchestrator import Orchestrator
 from sleepwake.roles import Domain
@@ -45,6 +45,8 @@ class Session:
         except KeyboardInterrupt:
             note_end(self.folder, tell, "interrupted", {})
             raise
+        except SleepwakeError:
+            raise  # the user's mistake, found before anything was done
         except Exception as error:
             note_end(self.folder, tell, "failed", {"error": f"{type(error).__name__}: {error}"})
             raise

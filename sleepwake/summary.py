@@ -34,6 +34,7 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
     before, after = _matrices(events, len(tests))
     initial = next(of(events, "evaluated", what="scores", when="initial"), {"scores": [None] * len(tests)})
     gates = [event["agrees"] for event in of(events, "evaluated", what="gate") if event["agrees"] is not None]
+    sessions = [event["timing"] for event in events if event["event"] in ("started", "resumed")]
     return {
         "format": 1,
         "recipe": recipe["name"],
@@ -42,7 +43,7 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "seed": recipe["seed"],
         "status": STATUS.get(events[-1]["event"], "running") if events else "running",
         "wall_s": _seconds(timing["seconds"] for timing in phases),
-        "startup_s": _seconds(e["timing"].get("startup_s", 0.0) for e in events if e["event"] in ("started", "resumed")),
+        "startup_s": _seconds(timing.get("startup_s", 0.0) for timing in sessions),
         "orchestration_s": _seconds(timing["seconds"] - timing["roles_s"] for timing in phases),
         "tasks": tasks,
         "tests": tests,
@@ -111,7 +112,7 @@ def _nights(events: list[Event]) -> Table:
     nights: dict[tuple[int, int], dict[str, Any]] = {}
     stages: dict[tuple[int, int, int], dict[str, Event]] = {}
     for event in events:
-        if event["event"] == "staged":
+        if event["event"] == "staged" and event["phase"] == "round":
             stages.setdefault((event["day"], event["night"], event["round"]), {})[event["stage"]] = event
         if event["event"] != "gated":
             continue
@@ -130,6 +131,7 @@ def _nights(events: list[Event]) -> Table:
 
 def _round(gate: Event, stages: dict[str, Event]) -> dict[str, Any]:
     facts = {name: event["facts"] for name, event in stages.items()}
+    seconds = {name: round(event["timing"]["seconds"], 3) for name, event in stages.items()}
     counts = facts.get("judge", facts.get("rehearse", {}))
     return {
         "step": gate["step"],
@@ -137,7 +139,7 @@ def _round(gate: Event, stages: dict[str, Event]) -> dict[str, Any]:
         "dreams": facts.get("dream", {}).get("dreams", counts.get("judged", 0)),
         "accepted": counts.get("accepted", 0),
         "undone": gate["undone"],
-        "seconds": {name: round(event["timing"]["seconds"], 3) for name, event in stages.items() if name != "consolidate"},
+        "seconds": seconds,
     }
 
 
@@ -146,9 +148,10 @@ def _bytes(events: list[Event]) -> dict[str, Any]:
     last: dict[str, Any] = {}
     for event in of(events, "committed"):
         last = event["metrics"]
-    memory = {kind: sum(role.get("memory", {}).get(kind, 0) for role in last.values()) for kind in MEMORY}
-    mind = [last[name] for name in MIND if name in last]
-    return {"weights": sum(max(0, role["bytes"] - sum(role.get("memory", {}).values())) for role in mind), "memory": memory}
+    kept = {name: {kind: role.get("memory", {}).get(kind, 0) for kind in MEMORY} for name, role in last.items()}
+    memory = {kind: sum(row[kind] for row in kept.values()) for kind in MEMORY}
+    weights = sum(max(0, last[name]["bytes"] - sum(kept[name].values())) for name in MIND if name in last)
+    return {"weights": weights, "memory": memory}
 
 
 def _frontier(events: list[Event], parts: Sequence[Sequence[str]]) -> dict[str, dict[str, Any]]:

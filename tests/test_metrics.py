@@ -68,7 +68,7 @@ def test_golden_with_more_arguments():
 
 
 def test_rwalk_looks_at_every_earlier_day():
-    # Test 1 peaks on day 2, not on its own day: (0.9 - 0.5) + (0.7 - 0.7) = 0.4 over 2; backward transfer sees 0.1 only.
+    # Test 1 peaks on day 2, not on its own: (0.9 - 0.5) + (0.7 - 0.7) = 0.4 over 2; backward transfer sees 0.1 only.
     R = [[0.6, None, None], [0.9, 0.7, None], [0.5, 0.7, 0.8]]
     assert metrics.forgetting_rwalk(R) == pytest.approx(0.2)
     assert metrics.bwt_gem(R) == pytest.approx(-0.05)
@@ -92,7 +92,13 @@ def test_unfinished_run_counts_what_was_learned():
 
 @pytest.mark.parametrize("R", [[], [[0.5]], [[None, None], [None, None]], [[0.5, None], [None, 0.5]]])
 def test_undefined_is_none_and_never_a_number(R):
-    between_days = (metrics.bwt_gem, metrics.bwt_diaz, metrics.forgetting_rwalk, metrics.forgetting_first, metrics.min_acc)
+    between_days = (
+        metrics.bwt_gem,
+        metrics.bwt_diaz,
+        metrics.forgetting_rwalk,
+        metrics.forgetting_first,
+        metrics.min_acc,
+    )
     assert [metric(R) for metric in between_days] == [None] * len(between_days)
     assert metrics.fwt_continuum(R) is None
 
@@ -107,9 +113,7 @@ def test_missing_score_makes_a_mean_undefined():
 
 
 scores = st.floats(0, 1, width=32)
-squares = st.integers(2, 6).flatmap(
-    lambda n: st.lists(st.lists(scores, min_size=n, max_size=n), min_size=n, max_size=n)
-)
+squares = st.integers(2, 6).flatmap(lambda n: st.lists(st.lists(scores, min_size=n, max_size=n), min_size=n, max_size=n))
 
 
 def close(value):
@@ -164,5 +168,12 @@ def test_order_of_columns_does_not_matter(R, random):
     order = list(range(len(R)))
     random.shuffle(order)
     shuffled = [[row[j] for j in order] for row in R]
-    for metric in (metrics.acc, metrics.aia, metrics.bwt_gem, metrics.bwt_diaz, metrics.forgetting_rwalk, metrics.wc_acc):
+    for metric in (
+        metrics.acc,
+        metrics.aia,
+        metrics.bwt_gem,
+        metrics.bwt_diaz,
+        metrics.forgetting_rwalk,
+        metrics.wc_acc,
+    ):
         assert metric(shuffled, order) == close(metric(R))

@@ -1,0 +1,120 @@
+"""The command line as a user meets it: steps by hand, folders in the way, exit codes."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sleepwake.cli import app
+
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning:matplotlib")
+
+
+def call(*args: object) -> Result:
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of `vision/tiny`."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    result = call("run", "vision/tiny", "--out", folder)
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_a_run_ends_with_its_numbers_and_its_report(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["status"] == "done"
+    assert summary["acc"] >= 0.8
+    assert (run / "report.html").stat().st_size > 10_000
+    assert "://" not in (run / "report.html").read_text().replace("http://www.w3.org", ""), "the page needs no network"
+
+
+def test_a_finished_run_says_so(run: Path) -> None:
+    before = (run / "journal.jsonl").read_bytes()
+    result = call("resume", run)
+    assert result.exit_code == 0
+    assert "is finished" in result.output
+    assert (run / "journal.jsonl").read_bytes() == before
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten_unasked(run: Path) -> None:
+    result = call("run", "vision/tiny", "--out", run)
+    assert result.exit_code == 2
+    assert "resume" in result.stderr
+    assert "--overwrite" in result.stderr
+
+
+def test_status_explain_eval_report(run: Path) -> None:
+    assert json.loads(call("status", run, "--json").stdout)["recipe"] == "tiny"
+    assert "every file is what was committed" in call("status", run, "--verify").output
+    assert "round 1 of 2" in call("explain", run).output.replace("night 1 of 1 after day 1", "round 1 of 2")
+    scored = call("eval", run)
+    assert scored.exit_code == 0, scored.output
+    assert call("report", run).exit_code == 0
+    assert "every file is what was committed" in call("status", run, "--verify").output
+
+
+def test_steps_by_hand(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert call("run", "vision/tiny", "--out", folder, "--steps", 0).exit_code == 0
+    assert json.loads((folder / "state.json").read_text())["step"] == 0
+    assert call("sleep", folder).exit_code == 2
+    assert call("wake", folder).exit_code == 0
+    assert call("wake", folder).exit_code == 0, "a night may be left out by hand"
+    assert call("wake", folder).exit_code == 2
+    assert call("sleep", folder).exit_code == 0
+    refused = call("wake", folder)
+    assert refused.exit_code == 2
+    assert "night is not over" in refused.stderr
+    assert str(folder) in refused.stderr
+    state = json.loads((folder / "state.json").read_text())
+    assert [commit["name"] for commit in state["commits"]] == ["00001-wake", "00002-wake", "00003-round"]
+    assert call("status", folder, "--verify").exit_code == 0
+
+
+def test_resume_under_a_changed_recipe_lists_the_fields(tmp_path: Path) -> None:
+    folder, changed = tmp_path / "run", tmp_path / "changed.toml"
+    call("run", "vision/tiny", "--out", folder, "--steps", 0)
+    call("recipes", "copy", "vision/tiny", changed)
+    assert call("resume", folder, "--recipe", changed).exit_code == 0
+    text = changed.read_text()
+    changed.write_text(text.replace("rounds = 2", "rounds = 3"))
+    call("run", "vision/tiny", "--out", folder, "--steps", 0, "--overwrite")
+    result = call("resume", folder, "--recipe", changed)
+    assert result.exit_code == 2
+    assert "sleep.rounds: 2 -> 3" in result.stderr
+
+
+def test_missing_data_names_all_three_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLEEPWAKE_DATA", str(tmp_path / "environment"))
+    result = call("run", "vision/split-mnist", "--data", tmp_path / "option", "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert str(tmp_path / "option") in result.stderr
+    assert str(tmp_path / "environment") in result.stderr
+    assert "recipes" in result.stderr
+    assert not (tmp_path / "run").exists(), "nothing is made before the data are found"
+
+
+def test_no_run_there(tmp_path: Path) -> None:
+    for command in ("resume", "wake", "sleep", "status", "report", "explain", "eval"):
+        result = call(command, tmp_path / "none")
+        assert result.exit_code == 2, command
+        assert "holds no run" in result.stderr
+
+
+def test_recipes_and_doctor(tmp_path: Path) -> None:
+    assert "quickstart" in call("recipes", "list").output
+    assert "# Optimizer steps a day" in call("recipes", "show", "vision/tiny").output
+    assert "VisionRecipe" in json.loads(call("recipes", "schema").output)["$defs"]
+    assert "torch" in call("doctor").output
+    assert call("recipes", "copy", "quickstart", tmp_path / "mine.toml").exit_code == 0
+    assert call("recipes", "copy", "quickstart", tmp_path / "mine.toml").exit_code == 2
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    commands = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    for command in commands:
+        assert "Example: sleepwake" in call(command, "--help").output.replace("\n", " ").replace("  ", " "), command

@@ -1,0 +1,131 @@
+"""Stopping and going on: at every phase, by kill -9, and after any file was damaged."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sleepwake.cli import app
+
+COMMAND = [sys.executable, "-m", "sleepwake.cli"]
+
+
+def fingerprint(run: Path) -> dict[str, object]:
+    """All that must be equal between equal runs: every committed file, and the journal without `timing` and `resumed` events."""
+    files = {str(manifest.parent.name): json.loads(manifest.read_text())["files"] for manifest in run.glob("*/manifest.json")}
+    lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
+    journal = [{key: value for key, value in line.items() if key != "timing"} for line in lines if line["event"] != "resumed"]
+    return {"files": files, "journal": journal}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `vision/tiny` that nothing broke."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    result = CliRunner().invoke(app, ["run", "vision/tiny", "--out", str(folder)])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_a_run_that_stops_after_every_phase_is_the_run_that_never_stopped(whole: Path, tmp_path: Path) -> None:
+    folder = str(tmp_path / "run")
+    assert CliRunner().invoke(app, ["run", "vision/tiny", "--out", folder, "--steps", "1"]).exit_code == 0
+    for _ in range(9):
+        last = json.loads((tmp_path / "run" / "state.json").read_text())["commits"][-1]["name"]
+        command = "wake" if last.endswith("morning") else "sleep"
+        assert CliRunner().invoke(app, [command, folder]).exit_code == 0
+    assert CliRunner().invoke(app, ["resume", folder]).exit_code == 0
+    assert fingerprint(tmp_path / "run") == fingerprint(whole)
+
+
+def test_steps_one_at_a_time_leave_the_same_journal(whole: Path, tmp_path: Path) -> None:
+    folder = str(tmp_path / "run")
+    for count in (0, 1, 2):
+        command = ["run", "vision/tiny", "--out", folder, "--steps", str(count), "--overwrite"]
+        assert CliRunner().invoke(app, command).exit_code == 0
+    assert CliRunner().invoke(app, ["resume", folder]).exit_code == 0
+    assert fingerprint(tmp_path / "run") == fingerprint(whole)
+
+
+def test_kill_9_and_resume(whole: Path, tmp_path: Path) -> None:
+    """Three kills at random instants of one run; the benchmark `benchmarks/kills.py` makes forty."""
+    folder, rng = tmp_path / "run", random.Random(0)
+    for _ in range(3):
+        command = ["resume", str(folder)] if folder.exists() else ["run", "vision/tiny", "--out", str(folder)]
+        process = subprocess.Popen([*COMMAND, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
+        time.sleep(rng.uniform(2, 9))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    command = ["resume", str(folder)] if folder.exists() else ["run", "vision/tiny", "--out", str(folder)]
+    assert subprocess.run([*COMMAND, *command], capture_output=True, check=False).returncode == 0
+    assert fingerprint(folder) == fingerprint(whole)
+
+
+def test_ctrl_c_keeps_the_last_commit_and_names_the_command(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    process = subprocess.Popen([*COMMAND, "run", "vision/tiny", "--out", str(folder)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    deadline = time.monotonic() + 60
+    while not list(folder.glob("00001-*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert f"sleepwake resume {folder}" in said
+    assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
+    assert CliRunner().invoke(app, ["status", str(folder), "--verify"]).exit_code == 0
+
+
+def damaged(content: bytes, how: str) -> bytes | None:
+    """The content of a file after an accident; None where it is gone."""
+    if how == "delete":
+        return None
+    if how == "truncate":
+        return content[: len(content) // 2]
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("how", ["delete", "truncate", "flip"])
+def test_damage_to_any_file_is_found_and_told(tmp_path: Path, how: str) -> None:
+    """In each file in turn: found by `status --verify`; resume falls back to a whole commit or stops with exit 1, naming the file."""
+    origin = tmp_path / "origin"
+    assert CliRunner().invoke(app, ["run", "vision/tiny", "--out", str(origin), "--steps", "4"]).exit_code == 0
+    names = sorted(str(f.relative_to(origin)) for f in origin.rglob("*") if f.is_file() and f.name != "lock" and f.stat().st_size)
+    assert len(names) > 30
+    for name in names:
+        run = tmp_path / "run"
+        shutil.copytree(origin, run, copy_function=shutil.copy)
+        content = damaged((run / name).read_bytes(), how)
+        (run / name).unlink()  # commits share unchanged files by hard links in a run; here each file is hit alone
+        if content is not None:
+            (run / name).write_bytes(content)
+        found = CliRunner().invoke(app, ["status", str(run), "--verify"])
+        assert found.exit_code == 1, name
+        assert Path(name).name in found.stderr, name
+        shutil.rmtree(run)
+
+
+@pytest.mark.parametrize("name", ["state.json", "recipe.json", "journal.jsonl", "newest", "only"])
+def test_what_resume_does_about_damage(tmp_path: Path, whole: Path, name: str) -> None:
+    run = tmp_path / "run"
+    assert CliRunner().invoke(app, ["run", "vision/tiny", "--out", str(run), "--steps", "1" if name == "only" else "4"]).exit_code == 0
+    newest = sorted(run.glob("0*"))[-1]
+    target = newest / "progress.json" if name in ("newest", "only") else run / name
+    target.write_bytes(damaged(target.read_bytes(), "flip") or b"")
+    result = CliRunner().invoke(app, ["resume", str(run)])
+    if name in ("newest", "journal.jsonl"):  # flipped in its middle, the journal is whole as far as the first commit
+        assert result.exit_code == 0, result.output
+        assert "recovered" in result.output
+        assert target.name in result.output.replace("\n", "")
+        assert fingerprint(run)["files"] == fingerprint(whole)["files"]
+    else:
+        assert result.exit_code == 1, result.output
+        assert target.name in result.stderr
