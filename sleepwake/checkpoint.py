@@ -83,13 +83,15 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_file(path: Path, content: str) -> None:
-    """Write a file aside, fsync it and rename it into place."""
+def write_file(path: Path, content: str, durable: bool = True) -> None:
+    """Write a file aside and rename it into place; fsync both unless it can be derived again after a power cut."""
     aside = path.with_name(f".{path.name}.aside")
     aside.write_text(content)
-    _sync(aside)
+    if durable:
+        _sync(aside)
     aside.replace(path)
-    _sync(path.parent)
+    if durable:
+        _sync(path.parent)
 
 
 def read_manifest(folder: Path) -> dict[str, str]:
@@ -248,7 +250,7 @@ class RunFolder:
     def write_derived(self, state: State, files: Mapping[str, str]) -> State:
         """Write summary and report, and note their hashes."""
         for name, content in files.items():
-            write_file(self.path / name, content)
+            write_file(self.path / name, content, durable=False)
         hashes = dict(state.derived or {}) | {name: sha256(text.encode()).hexdigest() for name, text in files.items()}
         state = replace(state, derived=hashes)
         self.write_state(state)

@@ -33,7 +33,7 @@ def _one(model: type[BaseModel], error: Mapping[str, Any], table: Mapping[str, A
         known = f"no such line; known here: {', '.join(fields) or 'nothing'}"
         return f"{where}: unknown setting", line(close[0], fields[close[0]]) if close else known
     if error["type"] in ("union_tag_not_found", "union_tag_invalid"):
-        tags = [tag for tag, _ in _tagged(field)]
+        tags = [tag for tag, _ in tagged(field)]
         said = f" = {json.dumps(value['type'])}" if isinstance(value, Mapping) and "type" in value else ""
         return f"{where}.type{said}: must be one of {', '.join(tags)}", f'{where}.type = "{tags[0]}"'
     if error["type"] == "missing":
@@ -50,7 +50,7 @@ def line(key: str, field: FieldInfo | None) -> str:
     if field is None:
         return f"{key} = a value of the kind named above"
     if next(models(field.annotation), None) is not None:
-        tag = next((tag for tag, _ in _tagged(field)), None)
+        tag = next((tag for tag, _ in tagged(field)), None)
         return f'[{key}]  # with type = "{tag}"' if tag else f"[{key}]"
     if not field.is_required():
         return f"{key} = {_toml(field.get_default(call_default_factory=True))}"
@@ -68,7 +68,7 @@ def models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from models(member)
 
 
-def _tagged(field: FieldInfo | None) -> Iterator[tuple[str, type[BaseModel]]]:
+def tagged(field: FieldInfo | None) -> Iterator[tuple[str, type[BaseModel]]]:
     """The settings classes of a field by their `type`."""
     for model in models(field.annotation) if field else ():
         if "type" in model.model_fields:

@@ -1,0 +1,140 @@
+"""One suite that every role, judge, generator and method passes: a new type in a settings union is tested without a new test.
+
+Each type replaces its section in the domain's tiny recipe; the run makes a day and a round, and what it wrote is looked at.
+"""
+
+import filecmp
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sleepwake import mistakes, recipebook, session
+from sleepwake import recipe as recipes
+from sleepwake.records import Progress
+from sleepwake.roles import Guard, NightBreachError
+from sleepwake.sleep import STAGES
+
+SECTIONS = ("learner", "dreamer", "challenger", "judge", "wake.replay", "sleep.rehearse", "sleep.consolidate")
+QUICK = {
+    "vision": ["stream.tasks=1", "sleep.rounds=1"],
+    "language": ["sleep.rounds=1"],
+}
+KEPT = 'morning.probes="kept"'  # dreamed probes need two judges with seeds of their own
+ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
+
+
+def variants() -> list[tuple[str, str, str]]:
+    """Each type of each section: (domain, section, type)."""
+    found = []
+    for domain, model in recipes.RECIPES.items():
+        for section in SECTIONS:
+            field: Any = model
+            for key in section.split("."):
+                models = [field] if isinstance(field, type) else list(mistakes.models(field.annotation))
+                field = next(m.model_fields[key] for m in models if key in m.model_fields)
+            found += [(domain, section, tag) for tag, _ in mistakes.tagged(field)]
+    return found
+
+
+def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
+    """The recipe and the overrides that put one type in."""
+    if tag in ALONE:
+        return ALONE[tag], []
+    recipe = recipes.resolved(recipes.load(recipebook.find(f"{domain}/tiny")))
+    here: Any = recipe
+    for key in section.split("."):
+        here = here[key]
+    same = here["type"] == tag
+    other = [] if same else [f"{section}={{type=\"{tag}\"}}"]
+    kept = [] if same or section != "judge" else [KEPT]
+    return f"{domain}/tiny", QUICK[domain] + other + kept
+
+
+def quiet(_: dict[str, Any]) -> None:
+    pass
+
+
+def run(name: str, settings: list[str], folder: Path, steps: int | None = 2) -> session.Session:
+    opened = session.start(recipebook.find(name), settings, None, folder, False, "cpu", None, 0.0)
+    opened.go_on(quiet, steps)
+    return opened
+
+
+@pytest.mark.parametrize(("domain", "section", "tag"), variants())
+def test_a_day_and_a_round(domain: str, section: str, tag: str, tmp_path: Path) -> None:
+    name, settings = settings_for(domain, section, tag)
+    state = torch.random.get_rng_state()
+    opened = run(name, settings, tmp_path / "run")
+    assert torch.equal(state, torch.random.get_rng_state()), "no random state outlives a call"
+    events = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
+    assert [event["phase"] for event in events if event["event"] == "committed"] == ["wake", "round"]
+
+    staged = {event["stage"]: event["facts"] for event in events if event["event"] == "staged"}
+    assert list(staged) == [stage for stage in opened.recipe.sleep.stages if stage != "consolidate"]
+    counts = staged["judge"]
+    assert counts["judged"] == counts["accepted"] + counts["rejected"] + counts["abstained"] == staged["dream"]["dreams"] > 0
+    assert 0 <= staged["rehearse"]["learned"] <= 1 or staged["rehearse"]["learned"] < 0
+    woke = next(event for event in events if event["event"] == "woke")
+    assert 0 < woke["facts"]["learn"]["learned"] <= 1, "a day teaches something"
+    sizes = next(event for event in reversed(events) if event["event"] == "committed")["metrics"]
+    assert all(role["bytes"] >= 0 for role in sizes.values())
+
+    # a commit loaded into a fresh mind and saved again is the same commit
+    (last,) = sorted((tmp_path / "run").glob("00002-*"))
+    mind, again = opened.domain.mind(), tmp_path / "again"
+    mind.load(last)
+    again.mkdir()
+    mind.save(again)
+    for role in mind.parts():
+        files = [file.relative_to(last) for file in (last / role).rglob("*") if file.is_file()]
+        _, different, missing = filecmp.cmpfiles(last, again, [str(file) for file in files], shallow=False)
+        assert not different
+        assert not missing
+    assert Progress.parse(json.loads((last / "progress.json").read_text())).step == 2
+
+
+@pytest.mark.parametrize("name", ["vision/tiny", "language/tiny"])
+def test_equal_runs_are_equal_with_audits_on_and_off(name: str, tmp_path: Path) -> None:
+    """Ground truth reaches neither training nor judge nor gate: the same weights whether it is looked at or not."""
+    for arm, setting in (("on", "evaluate.audit=true"), ("off", "evaluate.audit=false")):
+        run(name, [*QUICK[name.split("/")[0]], setting], tmp_path / arm, None)
+    on, off = (
+        {m.parent.name: json.loads(m.read_text())["files"] for m in (tmp_path / arm).glob("*/manifest.json")} for arm in ("on", "off")
+    )
+    assert on == off
+    assert on
+
+
+@pytest.mark.parametrize("name", ["vision/tiny", "language/tiny"])
+def test_ground_truth_raises_by_night(name: str, tmp_path: Path) -> None:
+    """Tasks' data can't be read while the guard is closed; so a whole night that passes has not read them."""
+    opened = session.start(recipebook.find(name), [], None, tmp_path / "run", False, "cpu", None, 0.0)
+    opened.folder.release()
+    with opened.domain.guard.night():
+        with pytest.raises(NightBreachError):
+            opened.domain.examples(opened.domain.tasks[0])
+        with opened.domain.guard.audit():
+            opened.domain.examples(opened.domain.tasks[0])
+    opened.domain.examples(opened.domain.tasks[0])
+
+
+def test_a_guard_opens_for_audits_only() -> None:
+    guard = Guard()
+    guard.check("by day")
+    with guard.night():
+        with pytest.raises(NightBreachError, match="the answer"):
+            guard.check("the answer")
+        with guard.audit():
+            guard.check("the answer")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_says_what_it_needs_and_gives(name: str) -> None:
+    known = {"challenges", "dreams", "verdicts"}
+    for domain, recipe in recipes.RECIPES.items():
+        sleep = recipe.model_fields["sleep"].default
+        assert set(STAGES[name].needs(sleep)) <= known, domain  # type: ignore[index]
+    assert set(STAGES[name].gives) <= known  # type: ignore[index]
