@@ -76,10 +76,21 @@ def main() -> int:
                 cut = trial(recipe, folder, instants)
                 equal = fingerprint(folder) == expected
                 differed += not equal
-                line = {"recipe": recipe, "trial": index, "commit": commit, "instants_s": instants, "whole_s": duration, "cut": cut, "equal": equal}
+                line = {
+                    "recipe": recipe,
+                    "trial": index,
+                    "commit": commit,
+                    "instants_s": instants,
+                    "whole_s": duration,
+                    "cut": cut,
+                    "equal": equal,
+                }
                 with args.ledger.open("a") as file:
                     file.write(json.dumps(line) + "\n")
-                print(f"{recipe} {index}: killed at {', '.join(f'{t:.1f}' for t in instants)} s after {cut}: {'equal' if equal else 'DIFFERENT'}", flush=True)
+                print(
+                    f"{recipe} {index}: killed at {', '.join(f'{t:.1f}' for t in instants)} s after {cut}: {'equal' if equal else 'DIFFERENT'}",
+                    flush=True,
+                )
                 shutil.rmtree(folder)
             shutil.rmtree(whole)
     return 1 if differed else 0

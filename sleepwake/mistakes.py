@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args, get_origin
 
@@ -38,7 +39,8 @@ def _one(model: type[BaseModel], error: Mapping[str, Any], table: Mapping[str, A
         return f"{where}.type{said}: must be one of {', '.join(tags)}", f'{where}.type = "{tags[0]}"'
     if error["type"] == "missing":
         return f"{where}: missing", line(path[-1], field)
-    what, _, write = message.partition("; write ")
+    what, *lines = re.split(r"[;:] write ", message, maxsplit=1)
+    write = "".join(lines)
     if write or not path:
         return f"{where}.{what}".lstrip("."), write or "see sleepwake recipes show"
     shown = f" = {json.dumps(value, default=str)}" if not isinstance(value, Mapping) else ""

@@ -66,10 +66,9 @@ class Orchestrator:
         note = self.journal.at(self.progress.place(name))
         note("decided", **decision.plain())
         commits = {commit.step: self.folder.folder(commit) for commit in self.state.commits}
-        mind, aside = self.domain.mind(), self.folder.aside()
-        phase = Phase(name, self.recipe, self.domain, mind, self.progress, commits, aside, note)
+        phase = Phase(name, self.recipe, self.domain, self.progress, commits, self.folder.aside(), note)
         if self.progress.step:
-            phase.call(mind.load, phase.commit)
+            phase.call(phase.mind.load, phase.commit)
         progress = replace(PHASES[name](phase), step=phase.step, phase=name, pressure=decision.pressure)
         phase.save(progress)
         self._commit(phase, progress)
@@ -92,7 +91,7 @@ class Orchestrator:
              labels=domain.labels, tasks=[task.name for task in domain.tasks], tests=list(domain.tests),
              task_parts=[list(task.parts) for task in domain.tasks], test_sizes=list(domain.test_sizes),
              timing={"startup_s": startup_s})  # fmt: skip
-        evaluate(Phase.first(self.recipe, domain, note), "initial", 0)
+        evaluate(Phase("", self.recipe, domain, self.progress, {}, self.folder.path, note), "initial", 0)
         self._record()
 
     def _finish(self, decision: Decision) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,6 @@ class Phase:
         name: wake, round, consolidate or morning.
         recipe: the checked recipe.
         domain: stream, methods, audits.
-        mind: fresh, loaded from the last commit.
         progress: where the run stood after the last commit.
         commits: folder of a kept commit by its step.
         aside: where the next commit is prepared; pictures go into its `pictures` folder.
@@ -50,17 +50,17 @@ class Phase:
     name: str
     recipe: Any
     domain: Domain
-    mind: Mind
     progress: Progress
     commits: dict[int, Path]
     aside: Path
     note: Note
     watch: Stopwatch = field(default_factory=Stopwatch)
 
-    @classmethod
-    def first(cls, recipe: Any, domain: Domain, note: Note) -> "Phase":
-        """The moment before the first commit: a fresh mind that has learned nothing."""
-        return cls("", recipe, domain, domain.mind(), Progress(), {}, Path(), note)
+    @cached_property
+    def mind(self) -> Mind:
+        """The mind of this phase: fresh, and then loaded from the last commit."""
+        mind: Mind = self.call(self.domain.mind)
+        return mind
 
     @property
     def step(self) -> int:

@@ -149,6 +149,11 @@ class VisionRecipe(Common):
     sleep: VisionSleep = VisionSleep()
     """What happens in a night."""
 
+    @model_validator(mode="after")
+    def _together(self) -> "VisionRecipe":
+        vision.check_together(self.judge, self.morning.probes)
+        return self
+
 
 class LanguageRecipe(Common):
     """A causal language model that learns families of problems."""
@@ -169,6 +174,11 @@ class LanguageRecipe(Common):
     """How a day is learned."""
     sleep: LanguageSleep = LanguageSleep()
     """What happens in a night."""
+
+    @model_validator(mode="after")
+    def _together(self) -> "LanguageRecipe":
+        language.check_together(self.learner, self.sleep.rehearse)
+        return self
 
 
 RECIPES: dict[str, type[Common]] = {"vision": VisionRecipe, "language": LanguageRecipe}
@@ -266,7 +276,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") 
     return told
 
 
-def _order(stages: Sequence[str]) -> str:
+def _order(stages: Sequence[StageName]) -> str:
     """The line with the named stages, and those that they need, in an order that runs."""
     most = max((list(STAGES).index(stage) for stage in stages if stage != "consolidate"), default=-1)
     ordered = [*list(STAGES)[: most + 1], *(["consolidate"] if "consolidate" in stages else [])]

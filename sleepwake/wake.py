@@ -37,5 +37,5 @@ def run_wake(phase: Phase) -> Progress:
 def decay(dawn: tuple[Probe, ...], dusk: tuple[Probe, ...]) -> float:
     """Mean fall of the probes of older tasks over a day, in [0, 1]."""
     now = {probe.task: probe.score for probe in dusk}
-    falls = [max(0.0, probe.score - now[probe.task]) for probe in dawn]
+    falls = [max(0.0, probe.score - now[probe.task]) for probe in dawn if probe.n]
     return sum(falls) / len(falls) if falls else 0.0

@@ -23,6 +23,7 @@ def _meta(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     import torch
 
+    torch.set_num_threads(1)
     with torch.device("meta"):
         yield
 

@@ -48,7 +48,7 @@ def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
     for key in section.split("."):
         here = here[key]
     same = here["type"] == tag
-    other = [] if same else [f"{section}={{type=\"{tag}\"}}"]
+    other = [] if same else [f'{section}={{type="{tag}"}}']
     kept = [] if same or section != "judge" else [KEPT]
     return f"{domain}/tiny", QUICK[domain] + other + kept
 
@@ -76,7 +76,7 @@ def test_a_day_and_a_round(domain: str, section: str, tag: str, tmp_path: Path) 
     assert list(staged) == [stage for stage in opened.recipe.sleep.stages if stage != "consolidate"]
     counts = staged["judge"]
     assert counts["judged"] == counts["accepted"] + counts["rejected"] + counts["abstained"] == staged["dream"]["dreams"] > 0
-    assert 0 <= staged["rehearse"]["learned"] <= 1 or staged["rehearse"]["learned"] < 0
+    assert "skipped" in staged["rehearse"] or 0 <= staged["rehearse"].get("learned", 0.0) <= 1
     woke = next(event for event in events if event["event"] == "woke")
     assert 0 < woke["facts"]["learn"]["learned"] <= 1, "a day teaches something"
     sizes = next(event for event in reversed(events) if event["event"] == "committed")["metrics"]

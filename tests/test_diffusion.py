@@ -23,6 +23,7 @@ from sleepwake.domains.vision.settings import MlpLearner
 from sleepwake.domains.vision.soft_prompts import SoftPrompts
 from sleepwake.records import Task
 
+torch.set_num_threads(1)  # two on shared cores are many times slower at this size
 CPU = torch.device("cpu")
 SPACE = Space(shape=(1, 8, 8), classes=("a", "b", "c"), device=CPU, seed=0)
 TINY = Settings(type="diffusion", channels=[8, 8], text=8, steps=4, batch=8, prompt_steps=3, prompt_batch=4, dreams=5)

@@ -14,7 +14,9 @@ def quiet(_: dict[str, Any]) -> None:
 
 
 @given(st.lists(st.sampled_from(["decided", "staged", "resumed", "committed", "interrupted"]), min_size=1, max_size=12), st.data())
-def test_a_journal_cut_back_and_continued_equals_one_that_never_was(tmp_path_factory: pytest.TempPathFactory, kinds: list[Any], data: Any) -> None:
+def test_a_journal_cut_back_and_continued_equals_one_that_never_was(
+    tmp_path_factory: pytest.TempPathFactory, kinds: list[Any], data: Any
+) -> None:
     folder = tmp_path_factory.mktemp("journal")
     whole = Journal(folder / "whole", 0, quiet)
     for index, kind in enumerate(kinds):
@@ -59,4 +61,14 @@ def test_clock_stands_in_timing_only(tmp_path: Path) -> None:
     journal.sync()
     line = json.loads((tmp_path / "j").read_text())
     assert line.pop("timing").keys() == {"at", "seconds"}
-    assert line == {"seq": 0, "event": "woke", "step": 3, "day": None, "night": None, "round": None, "phase": "wake", "stage": None, "task": "0-1"}
+    assert line == {
+        "seq": 0,
+        "event": "woke",
+        "step": 3,
+        "day": None,
+        "night": None,
+        "round": None,
+        "phase": "wake",
+        "stage": None,
+        "task": "0-1",
+    }

@@ -25,7 +25,11 @@ def test_the_orchestrator_fits_on_one_screen() -> None:
 
 def test_the_orchestrator_has_no_domain_word() -> None:
     text = (ROOT / "sleepwake" / "orchestrator.py").read_text().lower()
-    assert not [word for word in ("image", "class ", "family", "token", "problem", "vision", "language") if word in text.replace("class orchestrator", "")]
+    assert not [
+        word
+        for word in ("image", "class ", "family", "token", "problem", "vision", "language")
+        if word in text.replace("class orchestrator", "")
+    ]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -38,9 +42,14 @@ def test_nothing_is_unpickled_or_evaluated() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func)
-                assert name not in ("eval", "exec", "torch.load", "pickle.load", "pickle.loads", "np.load") or "allow_pickle=False" in ast.unparse(
-                    node
-                ), f"{path}: {name}"
+                assert name not in (
+                    "eval",
+                    "exec",
+                    "torch.load",
+                    "pickle.load",
+                    "pickle.loads",
+                    "np.load",
+                ) or "allow_pickle=False" in ast.unparse(node), f"{path}: {name}"
                 assert not any(word.arg == "trust_remote_code" for word in node.keywords), path
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"{path}: a bare except"

@@ -41,7 +41,9 @@ def test_the_readme_commands_run_one_after_the_other(tmp_path: Path) -> None:
         quick = line.replace("sleepwake run quickstart", "sleepwake run vision/tiny --out checkpoints/quickstart-0")
         quick = re.sub(r"sleepwake sweep .*", "sleepwake sweep vision/tiny --seeds 100", quick)
         words = shlex.split(quick.split(" > ")[0])
-        done = subprocess.run([sys.executable, "-m", "sleepwake.cli", *words[1:]], cwd=tmp_path, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "sleepwake.cli", *words[1:]], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
 

@@ -56,9 +56,10 @@ MISTAKES = [
     ("vision/tiny", "threads=0", "threads", "threads = 1"),
     ("vision/tiny", 'name="My Run"', "name", "name ="),
     ("vision/tiny", "seed=-1", "seed", "seed = 0"),
+    ("vision/tiny", 'judge={type="self"}', "morning.probes", 'morning.probes = "kept"'),
     ("language/tiny", 'stream.tasks=[["revers"]]', "stream.tasks.0.0", "'reverse'"),
     ("language/tiny", 'judge.type="majorty"', "judge.type", "metamorphic, majority, random, oracle"),
-    ("language/tiny", "learner.heads=5", "learner", "heads"),
+    ("language/tiny", "learner.heads=5", "learner", "width"),
     ("language/tiny", 'sleep.rehearse={type="ppo"}', "sleep.rehearse.type", "supervised, grpo"),
 ]
 
@@ -75,7 +76,9 @@ def test_a_mistake_is_told_with_its_path_and_the_line_to_write(name: str, settin
 def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
     file = tmp_path / "bad.toml"
     text = recipebook.find("vision/tiny").read_text()
-    file.write_text(text.replace("[wake]\nsteps = ", "[wake]\nsteps = -").replace("rounds = 2", "runds = 2").replace("seed = 0", 'seed = "x"'))
+    file.write_text(
+        text.replace("[wake]\nsteps = ", "[wake]\nsteps = -").replace("rounds = 2", "runds = 2").replace("seed = 0", 'seed = "x"')
+    )
     with pytest.raises(RecipeError) as told:
         recipes.load(file)
     for path in ("wake.steps", "sleep.runds", "seed"):
@@ -85,7 +88,13 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("name = [", "is not TOML"), ("name = tiny", "is not TOML"), ("", "domain.type"), ('domain = "vision"', "domain.type"), (None, "no recipe")],
+    [
+        ("name = [", "is not TOML"),
+        ("name = tiny", "is not TOML"),
+        ("", "domain.type"),
+        ('domain = "vision"', "domain.type"),
+        (None, "no recipe"),
+    ],
 )
 def test_files_that_are_no_recipes(tmp_path: Path, content: str | None, words: str) -> None:
     file = tmp_path / "r.toml"

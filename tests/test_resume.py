@@ -71,7 +71,9 @@ def test_kill_9_and_resume(whole: Path, tmp_path: Path) -> None:
 
 def test_ctrl_c_keeps_the_last_commit_and_names_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = subprocess.Popen([*COMMAND, "run", "vision/tiny", "--out", str(folder)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        [*COMMAND, "run", "vision/tiny", "--out", str(folder)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    )
     deadline = time.monotonic() + 60
     while not list(folder.glob("00001-*")) and time.monotonic() < deadline:
         time.sleep(0.05)

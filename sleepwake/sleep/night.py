@@ -21,7 +21,8 @@ def run_round(phase: Phase) -> Progress:
         phase.call(mind.judge.freeze, phase.commit)
         level, work = _level(phase), Work()
         for name in phase.recipe.sleep.stages:
-            if name != "consolidate":
+            nothing = work.challenges is not None and not len(work.challenges)
+            if name != "consolidate" and not nothing:
                 work, progress = _stage(phase, name, work, progress)
         after = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after"))
         gate = morning.gate(progress.latest, after, phase.recipe.morning.tolerance)

@@ -1,0 +1,87 @@
+"""The challenger: a ladder of levels for each family, and the practice that was gathered on the way up."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sleepwake.domains import tensors
+from sleepwake.domains.language import settings
+from sleepwake.domains.language.families import Family
+from sleepwake.domains.language.practice import Practice
+from sleepwake.domains.language.problems import Batch, Challenge
+from sleepwake.records import Facts, Verdicts
+from sleepwake.roles import Mind
+
+
+class Ladder:
+    """One level a family: raised when most of a round's problems got an accepted answer, lowered when almost none did.
+
+    The level says what is practised, not what is mastered: with a bad judge it climbs while accuracy falls.
+
+    Attributes:
+        levels: the current level of each family opened so far.
+        shares: what share of the last round's problems had an accepted attempt, by family and level.
+        practice: accepted lines.
+    """
+
+    def __init__(self, chosen: settings.Challenger, families: Mapping[str, Family], first: int) -> None:
+        self.settings, self.families, self.first = chosen, families, first
+        self.levels: dict[str, int] = {}
+        self.shares: dict[str, dict[str, float]] = {}
+        self.practice = Practice(chosen.practice)
+
+    def propose(self, mind: Mind, seed: int) -> tuple[Challenge, ...]:
+        """For each family that the learner has opened, problems of its level, and of levels ahead as far as there is hope."""
+        challenges = []
+        for family in mind.learner.known:
+            level = self.levels.setdefault(family, self.first)
+            shares = self.shares.get(family, {})
+            width = 1
+            while width <= self.settings.ahead and shares.get(str(level + width - 1), 0.0) >= self.settings.hope:
+                width += 1
+            problems = self.settings.problems // width
+            challenges += [Challenge(family, level + step, problems) for step in range(width)]
+        return tuple(challenges)
+
+    def observe(self, challenges: Sequence[Challenge], material: Batch, verdicts: Verdicts) -> Facts:
+        """Raise a level as far as it was passed, or lower it; accepted lines become practice.
+
+        Lines of other levels than the challenged ones (easier prompts of a trainer, say) are left out of account.
+        """
+        accepted = material.select(verdicts.accepted)
+        self.shares = {}
+        for family, level, _ in challenges:
+            tried = len(self._at(material, family, level).by_problem())
+            solved = self._at(accepted, family, level)
+            share = len(solved.by_problem()) / tried if tried else 0.0
+            self.shares.setdefault(family, {})[str(level)] = round(share, 6)
+            self.practice.add(family, level, solved.lines)
+            if level != self.levels[family]:
+                continue  # ahead of a level that was not passed
+            if share >= self.settings.raise_at:
+                self.levels[family] = level + 1
+            elif share < self.settings.lower_at:
+                self.levels[family] = max(self.first, level - 1)
+        return {"shares": self.shares, "level": dict(self.levels)}
+
+    def _at(self, material: Batch, family: str, level: int) -> Batch:
+        level_of = self.families[family].level
+        return material.select([line.problem.family == family and level_of(line.problem.text) == level for line in material.lines])
+
+    def level(self) -> Mapping[str, float]:
+        """Current level of each family."""
+        return dict(self.levels)
+
+    def save(self, folder: Path) -> None:
+        """Levels, shares and practice."""
+        tensors.save_json({"levels": self.levels, "shares": self.shares}, folder / "ladder.json")
+        self.practice.save(folder / "practice.json")
+
+    def load(self, folder: Path) -> None:
+        """Levels, shares and practice."""
+        state = tensors.load_json(folder / "ladder.json")
+        self.levels, self.shares = state["levels"], state["shares"]
+        self.practice.load(folder / "practice.json")
+
+    def metrics(self) -> Facts:
+        """Levels, and what practice stores (text of the mind's own making)."""
+        return {"bytes": self.practice.bytes(), "practice": len(self.practice.all()), "level": dict(self.levels)}

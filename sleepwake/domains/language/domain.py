@@ -1,0 +1,169 @@
+"""The language domain: the stream of families, fresh minds, and audits."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from sleepwake.domains import load_class, tensors
+from sleepwake.domains.language import settings
+from sleepwake.domains.language.families import families
+from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.probes import accuracy
+from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.records import Facts, Task, Verdicts
+from sleepwake.roles import Consolidation, Guard, Mind, Rehearsal
+from sleepwake.seeds import seed as derive
+
+FRONTIER = 0.9
+"""Accuracy that counts as mastery of a level."""
+SHOWN = 3
+"""Dreamed problems a family in the journal."""
+
+
+def made(kind: str, chosen: Any, *arguments: Any) -> Any:
+    """The object of a settings class, by the domain's table."""
+    return load_class(settings.CLASSES[kind][chosen.type])(chosen, *arguments)
+
+
+class Language:
+    """Families of problems, learned day by day at low levels and practised by night at higher ones."""
+
+    metric = "accuracy"
+    labels = "any text"
+
+    def __init__(self, recipe: Any, device: str) -> None:
+        self.recipe, self.stream = recipe, recipe.stream
+        self.guard = Guard()
+        self.device = tensors.set_up(device, recipe.threads)
+        self.families = families(self.guard, tuple(name for task in self.stream.tasks for name in task))
+        self.tasks: Sequence[Task] = tuple(Task(i, "+".join(parts), tuple(parts)) for i, parts in enumerate(self.stream.tasks))
+        self.tests: Sequence[str] = tuple(task.name for task in self.tasks)
+        self.test_sizes: Sequence[int] = tuple(len(t.parts) * self.stream.levels * self.stream.tests for t in self.tasks)
+        levels, weight = self.stream.levels, recipe.wake.problem_weight
+        self.rehearsal: Rehearsal = made("rehearse", recipe.sleep.rehearse, levels, weight)
+        self.consolidation: Consolidation = made("consolidate", recipe.sleep.consolidate, levels, weight)
+
+    def mind(self) -> Mind:
+        """A fresh mind, the same at every call."""
+        recipe, levels = self.recipe, self.stream.levels
+        fresh = partial(Characters, recipe.learner, recipe.wake, self.families, derive(recipe.seed, "learner"), self.device)
+        probes = load_class(settings.CLASSES["probes"][recipe.morning.probes])
+        return Mind(
+            learner=fresh(),
+            dreamer=made("dreamer", recipe.dreamer, self.families, levels),
+            challenger=made("challenger", recipe.challenger, self.families, levels + 1),
+            judge=made("judge", recipe.judge, self.families, self.guard, fresh),
+            memory=made("memory", recipe.wake.replay, 4 * levels + 8),
+            probes=probes(self.families, self.stream.kept),
+        )
+
+    def _lines(self, family: str, level: int, n: int, seed: int) -> list[Line]:
+        draws, known = Random(seed), self.families[family]
+        texts = [known.sample(level, draws) for _ in range(n)]
+        return [Line(Problem(family, text), known.solve(text)) for text in texts]
+
+    def examples(self, task: Task) -> Batch:
+        """The day's lines: the task's families, levels 1 to n, as many of each."""
+        self.guard.check("a task's examples")
+        each = self.stream.examples // self.stream.levels
+        return Batch(
+            tuple(
+                line
+                for family in task.parts
+                for level in range(1, self.stream.levels + 1)
+                for line in self._lines(family, level, each, derive(self.recipe.seed, "examples", family, level))
+            )
+        )
+
+    def _score(self, mind: Mind, task: Task) -> float:
+        places = [(family, level) for family in task.parts for level in range(1, self.stream.levels + 1)]
+        with self.guard.audit():
+            lines = [
+                line
+                for family, level in places
+                for line in self._lines(family, level, self.stream.tests, derive(self.recipe.seed, "tests", family, level))
+            ]
+        return accuracy(mind.learner, lines)
+
+    def evaluate(self, mind: Mind, seen: int, scope: str) -> list[float | None]:
+        """Mean accuracy over the day's levels, task by task."""
+        return [self._score(mind, task) if task.index < seen or scope == "all" else None for task in self.tasks]
+
+    def ahead(self, mind: Mind, task: Task) -> dict[str, float | None]:
+        """Accuracy on a task that was opened but not learned (`gem`); the others have no meaning without output rows for classes."""
+        return {"gem": self._score(mind, task), "masked": None, "remap": None, "probe": None, "speed": None}
+
+    def audit(self, mind: Mind, material: Batch, verdicts: Verdicts) -> Facts:
+        """Of the accepted attempts, the share that is right; of the problems with a right attempt, the share with it accepted."""
+        with self.guard.audit():
+            right = [
+                line.answer is not None and self.families[line.problem.family].verify(line.problem.text, line.answer)
+                for line in material.lines
+            ]
+        accepted = verdicts.accepted
+        hits = sum(a and r for a, r in zip(accepted, right, strict=True))
+        by_family = {}
+        for name in mind.learner.known:
+            mine = [at for at, line in enumerate(material.lines) if line.problem.family == name]
+            by_family[name] = ratio(sum(accepted[at] and right[at] for at in mine), sum(accepted[at] for at in mine))
+        return {
+            "judge": self.recipe.judge.type,
+            "judged": len(material),
+            "accepted": sum(accepted),
+            "right": hits,
+            "precision": ratio(hits, sum(accepted)),
+            "recall": ratio(hits, sum(right)),
+            "abstained": verdicts.counts()["abstained"],
+            "precision_by_family": by_family,
+        }
+
+    def frontier(self, mind: Mind) -> Facts:
+        """The highest level of each opened family up to which, counted from 1, audited accuracy is at least 0.9."""
+        found: dict[str, int] = {}
+        searched = list(mind.learner.known)
+        for level in range(1, self.stream.frontier_cap + 1):
+            for family in list(searched):
+                seed = derive(self.recipe.seed, "frontier", family, level)
+                with self.guard.audit():
+                    lines = self._lines(family, level, self.stream.frontier_tests, seed)
+                if accuracy(mind.learner, lines) < FRONTIER:
+                    searched.remove(family)
+                else:
+                    found[family] = level
+        return {family: found.get(family, 0) for family in mind.learner.known}
+
+    def picture(self, folder: Path, step: int, material: Batch, verdicts: Verdicts) -> list[dict[str, str]]:
+        """No pictures: dreams are text, see `describe`."""
+        return []
+
+    def describe(self, material: Batch, verdicts: Verdicts) -> list[dict[str, Any]]:
+        """A few problems of each family, with every distinct attempt."""
+        shown: dict[str, int] = {}
+        lines: list[dict[str, Any]] = []
+        for problem, positions in material.by_problem().items():
+            shown[problem.family] = shown.get(problem.family, 0) + 1
+            if shown[problem.family] <= SHOWN:
+                lines += [
+                    {
+                        "problem": f"{self.families[problem.family].prefix}{problem.text}=",
+                        "answer": material.lines[at].answer,
+                        "votes": material.lines[at].votes,
+                        "reward": verdicts.rewards[at],
+                        "accepted": verdicts.accepted[at],
+                        "reason": verdicts.reasons[at],
+                    }
+                    for at in positions
+                ]
+        return lines
+
+
+def ratio(part: int, whole: int) -> float | None:
+    """A share, rounded; None of nothing."""
+    return round(part / whole, 6) if whole else None
+
+
+def build(recipe: Any, device: str, places: tuple[Path, ...]) -> Language:
+    """The domain of a recipe; needs no data."""
+    return Language(recipe, device)

@@ -1,0 +1,89 @@
+"""The dreamer: the learner itself writes problems after a family's prefix; harder ones are joined from pieces that it wrote."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+from sleepwake.domains import tensors
+from sleepwake.domains.language import settings
+from sleepwake.domains.language.families import Family
+from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem, gathered
+from sleepwake.records import Facts, Task
+from sleepwake.roles import Source
+from sleepwake.seeds import seed as derive
+
+TRIES = 20
+"""Problems composed for each one wanted, before fewer are given: at low levels there are not many distinct ones."""
+
+
+class ModelDreamer:
+    """Writes pieces, composes problems of the wanted level, and lets the learner attempt them.
+
+    Has no weights of its own (the learner's are used); keeps count of how well formed its last pieces were.
+    """
+
+    def __init__(self, chosen: settings.Dreamer, families: Mapping[str, Family], levels: int) -> None:
+        self.settings, self.families = chosen, families
+        self.limit = 4 * levels + 8
+        self.formed: dict[str, dict[str, int]] = {}
+
+    def fit(self, task: Task, examples: Batch, replay: Source | None, learner: Characters, seed: int) -> Facts:
+        """Nothing to fit: the learner learned to write problems with the whole lines."""
+        return {}
+
+    def pieces(self, family: str, learner: Characters, seed: int) -> list[str]:
+        """Well-formed problems of whatever level the model writes."""
+        written = learner.write(family, self.settings.pool, self.limit, seed)
+        known = self.families[family]
+        pieces = [text for text in written if known.well_formed(text)]
+        spread = Counter(known.level(text) for text in pieces)
+        self.formed[family] = {"written": len(written), "formed": len(pieces), **{str(at): n for at, n in sorted(spread.items())}}
+        return pieces
+
+    def problems(self, challenges: Sequence[Challenge], learner: Characters, seed: int) -> list[Problem]:
+        """Distinct problems of each challenge's level; fewer where the model's pieces don't give as many."""
+        dreamed: dict[Problem, None] = {}
+        pools: dict[str, list[str]] = {}
+        for at, challenge in enumerate(challenges):
+            family = challenge.family
+            if family not in pools:
+                pools[family] = self.pieces(family, learner, derive(seed, "pieces", family))
+            if not pools[family]:
+                continue
+            stream = shuffled(pools[family], Random(derive(seed, "order", at)))
+            made: dict[Problem, None] = {}
+            for _ in range(TRIES * challenge.problems):
+                made[Problem(family, self.families[family].compose(stream, challenge.level))] = None
+                if len(made) == challenge.problems:
+                    break
+            dreamed.update(made)
+        return list(dreamed)
+
+    def dream(self, challenges: Sequence[Challenge], learner: Characters, seed: int) -> Batch:
+        """Problems with the learner's distinct attempts, or problems alone where the recipe asks for no attempts."""
+        problems = self.problems(challenges, learner, seed)
+        if not self.settings.attempts:
+            return Batch(tuple(Line(problem) for problem in problems))
+        temperatures = (0.0, *(self.settings.temperature,) * (self.settings.attempts - 1))
+        attempts = learner.attempt(problems, temperatures, derive(seed, "attempts"))
+        return gathered(problems, attempts)
+
+    def save(self, folder: Path) -> None:
+        """The counts."""
+        tensors.save_json(self.formed, folder / "dreamer.json")
+
+    def load(self, folder: Path) -> None:
+        """The counts."""
+        self.formed = tensors.load_json(folder / "dreamer.json")
+
+    def metrics(self) -> Facts:
+        """How many pieces were written last, how many well formed, and how many a level."""
+        return {"bytes": 0, "pieces": self.formed}
+
+
+def shuffled(pool: Sequence[str], rng: Random) -> Iterator[str]:
+    """Endless draws with replacement."""
+    while True:
+        yield rng.choice(pool)

@@ -1,0 +1,59 @@
+"""Supervised rehearsal: train on what the judge accepted, mixed with practice and with easy lines of every family so far."""
+
+from collections.abc import Sequence
+from random import Random
+
+from sleepwake.domains.language import settings
+from sleepwake.domains.language.problems import Batch, Challenge, Line
+from sleepwake.records import Facts, Verdicts
+from sleepwake.roles import Mind
+from sleepwake.seeds import seed as derive
+
+EASY = 48
+"""Easy problems a family and level that the learner labels for itself each round."""
+
+
+def easy_lines(mind: Mind, levels: int, seed: int) -> list[Line]:
+    """The mind's own problems at the day's levels with its own greedy answers: what it knows best, kept in mind.
+
+    Args:
+        mind: its dreamer writes, its learner answers.
+        levels: the day's highest level.
+        seed: of the problems.
+    """
+    challenges = [Challenge(family, level, EASY) for family in mind.learner.known for level in range(1, levels + 1)]
+    problems = mind.dreamer.problems(challenges, mind.learner, seed)
+    return [
+        Line(problem, answer)
+        for problem, answer in zip(problems, mind.learner.answer(problems), strict=True)
+        if mind.learner.families[problem.family].answer_formed(answer)
+    ]
+
+
+class Supervised:
+    """Cross-entropy on accepted answers (as STaR, arXiv 2203.14465, and ReST-EM, arXiv 2312.06585, with a judge in place of the truth)."""
+
+    def __init__(self, chosen: settings.Supervised, levels: int, problem_weight: float) -> None:
+        self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
+
+    def rehearse(
+        self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int
+    ) -> tuple[Batch, Verdicts, Facts]:
+        """Train; the material and its verdicts come back as they were."""
+        assert verdicts is not None
+        chosen = self.settings
+        accepted = material.select(verdicts.accepted).lines
+        if len(accepted) < chosen.least:
+            return material, verdicts, {"skipped": f"{len(accepted)} accepted, fewer than {chosen.least}"}
+        easy = easy_lines(mind, self.levels, derive(seed, "easy")) or list(accepted)
+        practice = mind.challenger.practice.all() or easy
+        fresh_n, easy_n = round(chosen.batch * chosen.fresh), round(chosen.batch * chosen.easy)
+
+        pools = ((accepted, fresh_n), (easy, easy_n), (practice, chosen.batch - fresh_n - easy_n))
+
+        def draw(step: int) -> Sequence[Line]:
+            draws = Random(derive(seed, "batch", step))
+            return [line for lines, n in pools for line in draws.choices(lines, k=n)]
+
+        facts = mind.learner.practise(draw, chosen.steps, chosen.rate * rate, max(1, chosen.steps // 6), self.problem_weight)
+        return material, verdicts, {**facts, "accepted": len(accepted), "easy": len(easy), "practice": len(practice)}

@@ -1,0 +1,290 @@
+"""What a recipe may say of the language domain. Imports no torch; a type without other keys is its vetted setting."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sleepwake.settings import Settings
+
+FamilyName = Literal["reverse", "copy", "sort", "sum", "addition", "parity"]
+
+
+class DomainSettings(Settings):
+    """Which domain the recipe is for."""
+
+    type: Literal["language"] = "language"
+    """Strings in, strings out, by a small causal language model."""
+
+
+class Stream(Settings):
+    """The skills, in the order in which they are learned."""
+
+    type: Literal["families"] = "families"
+    """Families of problems with open-ended difficulty."""
+    tasks: tuple[tuple[FamilyName, ...], ...] = Field((("reverse", "copy", "sum"),), min_length=1)
+    """One list of families a day, e.g. [["reverse"], ["sort", "sum"]]."""
+    levels: int = Field(4, ge=1, le=20)
+    """The day teaches levels 1 to this one; a level is the length of the problem's operands in characters."""
+    examples: int = Field(20_000, ge=100, le=1_000_000)
+    """Lines of a family's data for the day, spread evenly over its levels."""
+    kept: int = Field(32, ge=4, le=1000)
+    """Lines a level and family that are held back from the day's data for the gate, where probes are kept."""
+    tests: int = Field(100, ge=10, le=10_000)
+    """Audited test problems a level and family."""
+    frontier_tests: int = Field(200, ge=20, le=10_000)
+    """Audited problems a level for the frontier: the last level, counted from 1, with accuracy of at least 0.9."""
+    frontier_cap: int = Field(40, ge=1, le=200)
+    """The highest level that the frontier is sought at."""
+
+    @model_validator(mode="after")
+    def _each_family_once(self) -> Self:
+        names = [name for task in self.tasks for name in task]
+        if not all(self.tasks):
+            raise ValueError('a task has no family: write tasks = [["reverse"], ["sum"]]')
+        if len(set(names)) < len(names):
+            raise ValueError(f"a family is named twice in tasks {names}: name each once")
+        return self
+
+
+class Learner(Settings):
+    """A character-level SmolLM3 without positional encoding (NoPE), from scratch."""
+
+    type: Literal["characters"] = "characters"
+    """Stock transformers class, random initial weights."""
+    width: int = Field(96, ge=8, le=1024, multiple_of=8)
+    """Hidden size; must be a multiple of heads."""
+    layers: int = Field(3, ge=1, le=24)
+    """Transformer blocks."""
+    heads: int = Field(4, ge=1, le=32)
+    """Attention heads."""
+    expansion: int = Field(2, ge=1, le=8)
+    """Width of the feed-forward layer as a multiple of `width`."""
+    fast: Literal["full", "lora"] = "full"
+    """What rehearsal trains by night: all weights, or a LoRA that consolidation distils into the lasting weights."""
+    rank: int = Field(16, ge=1, le=256)
+    """Rank of the LoRA; used where fast = "lora"."""
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.width % self.heads or self.width // self.heads % 2:
+            raise ValueError(f"width {self.width} is not an even multiple of heads {self.heads}: write width = {self.heads * 24}")
+        return self
+
+
+class Dreamer(Settings):
+    """The learner writes problems after a family's prefix; harder ones are composed from pieces that it wrote."""
+
+    type: Literal["model"] = "model"
+    """Problems by the model itself."""
+    pool: int = Field(200, ge=10, le=10_000)
+    """Pieces written a family and round."""
+    attempts: int = Field(5, ge=0, le=64)
+    """Answers a problem: a greedy one, the others sampled; 0 for problems alone, as GRPO wants them."""
+    temperature: float = Field(1.0, gt=0, le=3)
+    """Of the sampled answers; problems are written at 1."""
+
+
+class Challenger(Settings):
+    """A level per family, raised as verdicts allow."""
+
+    type: Literal["ladder"] = "ladder"
+    """One step up when enough was accepted."""
+    problems: int = Field(150, ge=4, le=10_000)
+    """Problems a family and round, spread evenly over the challenged levels."""
+    ahead: int = Field(2, ge=0, le=20)
+    """Most levels beyond the current one that are challenged too: where the learner already answers some, they teach more than the current one."""
+    hope: float = Field(0.3, ge=0, le=1)
+    """Share of accepted problems at a level in the last round from which the level above it is challenged too."""
+    raise_at: float = Field(0.85, gt=0, le=1)
+    """Share of problems with an accepted attempt from which the level rises."""
+    lower_at: float = Field(0.1, ge=0, lt=1)
+    """Share below which the level falls by one (never below the first level above the day's)."""
+    practice: int = Field(150, ge=1, le=10_000)
+    """Accepted lines kept for practice, a family and level."""
+
+
+class Metamorphic(Settings):
+    """An attempt must agree with a frozen snapshot's answers to easier parts of the problem."""
+
+    type: Literal["metamorphic"] = "metamorphic"
+    """Reward = share of the family's relations that hold."""
+    threshold: float = Field(0.66, gt=0, le=1)
+    """Accepted from this share on."""
+
+
+class Majority(Settings):
+    """The most frequent of the learner's attempts is right (TTRL, arXiv 2504.16084): a negative control."""
+
+    type: Literal["majority"] = "majority"
+    """Reward = the attempt's share of the votes, 0 for all but the most frequent."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this share on."""
+
+
+class Random(Settings):
+    """Rewards by chance: a negative control."""
+
+    type: Literal["random"] = "random"
+    """Reward = a uniform number."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this number on; a problem's highest attempt only."""
+
+
+class Oracle(Settings):
+    """Rewards by ground truth: an upper bound, and a control. Reads inside an audit, and says so."""
+
+    type: Literal["oracle"] = "oracle"
+    """Reward = 1 for a right answer."""
+
+
+Judge = Annotated[Metamorphic | Majority | Random | Oracle, Field(discriminator="type")]
+
+
+class NoReplay(Settings):
+    """Earlier families are not practised by day."""
+
+    type: Literal["none"] = "none"
+    """No replay."""
+
+
+class GeneratedReplay(Settings):
+    """A frozen copy of the learner, as it was before the day, writes problems of the earlier families and answers them."""
+
+    type: Literal["generated"] = "generated"
+    """No stored text."""
+
+
+class ExactReplay(Settings):
+    """Stored lines of earlier days."""
+
+    type: Literal["exact"] = "exact"
+    """Stored text."""
+    budget: int | None = Field(2000, ge=1)
+    """Lines stored over all families, shared equally; none for all of them."""
+
+
+Replay = Annotated[NoReplay | GeneratedReplay | ExactReplay, Field(discriminator="type")]
+
+
+class Wake(Settings):
+    """Supervised learning of whole lines, problem and answer."""
+
+    steps: int = Field(1500, ge=1, le=1_000_000)
+    """Optimizer steps a day."""
+    batch: int = Field(64, ge=1, le=10_000)
+    """Lines a step, current and replayed together: L = (1/N) current + (1 - 1/N) replay on day N."""
+    rate: float = Field(2e-3, gt=0, le=1)
+    """Peak learning rate of AdamW; 100 steps of warm-up, then a cosine down to a tenth."""
+    problem_weight: float = Field(0.1, ge=0, le=1)
+    """Weight of the problem's characters in the loss, against 1 for the answer's: by it the model learns to write problems."""
+    replay: Replay = GeneratedReplay()
+    """Where lines of earlier families come from."""
+
+
+class Supervised(Settings):
+    """Train on the accepted answers, on practice that was accepted before, and on easy lines that the learner labels itself."""
+
+    type: Literal["supervised"] = "supervised"
+    """Cross-entropy."""
+    needs: ClassVar[tuple[str, ...]] = ("challenges", "dreams", "verdicts")
+    steps: int = Field(60, ge=1, le=100_000)
+    """Optimizer steps a round."""
+    batch: int = Field(80, ge=3, le=10_000)
+    """Lines a step."""
+    rate: float = Field(5e-4, gt=0, le=1)
+    """Peak learning rate."""
+    fresh: float = Field(0.5, ge=0, le=1)
+    """Share of each batch from this round's accepted lines."""
+    easy: float = Field(0.15, ge=0, le=1)
+    """Share of each batch from self-labelled easy lines of every family so far; the rest is practice."""
+    least: int = Field(16, ge=1)
+    """Training is skipped where fewer lines than this were accepted."""
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.fresh + self.easy > 1:
+            raise ValueError(f"fresh {self.fresh} and easy {self.easy} are more than 1 together: write easy = {1 - self.fresh}")
+        return self
+
+
+class Grpo(Settings):
+    """TRL's GRPO; the trainer samples attempts and the round's frozen judge rewards them."""
+
+    type: Literal["grpo"] = "grpo"
+    """Group-relative policy optimization (arXiv 2402.03300)."""
+    needs: ClassVar[tuple[str, ...]] = ("challenges", "dreams", "verdicts")
+    steps: int = Field(10, ge=1, le=100_000)
+    """Optimizer steps a round."""
+    prompts: int = Field(16, ge=1, le=1024)
+    """Problems a step."""
+    generations: int = Field(8, ge=2, le=128)
+    """Sampled attempts a problem."""
+    rate: float = Field(3e-4, gt=0, le=1)
+    """Learning rate."""
+    easy: float = Field(0.5, ge=0, lt=1)
+    """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
+    beta: float = Field(0.02, ge=0)
+    """Weight of the KL divergence to the policy at the round's start; needs learner.fast = "lora" unless 0."""
+
+
+Rehearse = Annotated[Supervised | Grpo, Field(discriminator="type")]
+
+
+class Distil(Settings):
+    """Distillation into the lasting weights: dusk's word on what was known at dusk, the night's on what is new."""
+
+    type: Literal["distil"] = "distil"
+    """On lines that the mind wrote itself and answered with its judge's consent."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    steps: int = Field(30, ge=1, le=100_000)
+    """Optimizer steps a night."""
+    batch: int = Field(96, ge=2, le=10_000)
+    """Lines a step, half of them old and half new."""
+    rate: float = Field(1e-4, gt=0, le=1)
+    """Peak learning rate."""
+    hard: float = Field(0.5, ge=0, le=1)
+    """Weight of a line's answer in the loss, against the teacher's word. Without it gradients are all but zero, and AdamW, which scales them up, drifts."""
+
+
+Consolidate = Distil
+
+CLASSES: dict[str, dict[str, str]] = {
+    kind: {name: f"sleepwake.domains.language.{path}" for name, path in table.items()}
+    for kind, table in {
+        "family": {
+            "reverse": "families:Reverse",
+            "copy": "families:Copy",
+            "sort": "families:Sort",
+            "sum": "families:Sum",
+            "addition": "families:Addition",
+            "parity": "families:Parity",
+        },
+        "learner": {"characters": "learners:Characters"},
+        "dreamer": {"model": "dreamers:ModelDreamer"},
+        "challenger": {"ladder": "challengers:Ladder"},
+        "judge": {
+            "metamorphic": "judges:Metamorphic",
+            "majority": "judges:Majority",
+            "random": "judges:Random",
+            "oracle": "judges:Oracle",
+        },
+        "memory": {"none": "memory:NoMemory", "generated": "memory:GeneratedMemory", "exact": "memory:ExactMemory"},
+        "probes": {"kept": "probes:Kept", "dreamed": "probes:Dreamed"},
+        "rehearse": {"supervised": "rehearsal:Supervised", "grpo": "grpo:Grpo"},
+        "consolidate": {"distil": "consolidation:Distil"},
+    }.items()
+}
+"""kind -> type -> "module:Class": the only table of this domain."""
+
+
+def check_together(learner: Learner, rehearse: Rehearse) -> None:
+    """Refuse sections that don't go together.
+
+    Raises:
+        ValueError: with what is wrong and the line to write.
+    """
+    if isinstance(rehearse, Grpo) and rehearse.beta and learner.fast == "full":
+        raise ValueError(
+            "sleep.rehearse.beta needs a LoRA: the reference policy is the model without it; write "
+            'learner.fast = "lora", or sleep.rehearse.beta = 0'
+        )

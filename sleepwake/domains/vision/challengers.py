@@ -1,0 +1,128 @@
+"""The challenger: which pairs of classes to practise, and how far a dream of one leans towards the other."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from sleepwake.domains.tensors import generator, load_json, save_json
+from sleepwake.domains.vision.images import Batch, Space
+from sleepwake.domains.vision.settings import ConfusionChallenger, RandomChallenger
+from sleepwake.records import Facts, Verdicts
+from sleepwake.roles import Mind
+from sleepwake.seeds import seed as seed_at
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """Dream of a class, leaning towards another.
+
+    Attributes:
+        shape: id of the class that the dream is of.
+        lure: id of the class that it leans towards.
+        distance: how far it leans, in (0, 1].
+    """
+
+    shape: int
+    lure: int
+    distance: float
+
+
+class Confusion:
+    """Pairs (a, b) where the learner, shown dreams of a, says b the most."""
+
+    def __init__(self, settings: ConfusionChallenger, space: Space) -> None:
+        self.settings, self.space = settings, space
+        self.distances: dict[str, float] = {}
+        """Distance of each pair that was ever practised, by name."""
+        self.current: list[str] = []
+        """The pairs of the last proposal."""
+
+    def name(self, shape: int, lure: int) -> str:
+        """A pair as reports show it."""
+        return f"{self.space.classes[shape]}-{self.space.classes[lure]}"
+
+    def propose(self, mind: Mind, seed: int) -> list[Challenge]:
+        """The most confused pairs, each at its own distance."""
+        net, dreamer = mind.learner.net, mind.dreamer
+        batch = dreamer.draw(self.settings.draws * len(dreamer.classes), seed, dreamer.classes, net)
+        response_NK = net.response(batch.images_NCHW)
+        confusion = {
+            (shape, lure): response_NK[batch.labels_N == shape, lure].mean().item()
+            for shape in dreamer.classes
+            for lure in dreamer.classes
+            if shape != lure and bool((batch.labels_N == shape).any())
+        }
+        worst = sorted(confusion, key=lambda pair: (-confusion[pair], pair))[: self.settings.pairs]
+        self.current = [self.name(*pair) for pair in worst]
+        for name in self.current:
+            self.distances.setdefault(name, self.settings.start)
+        return [Challenge(shape, lure, self.distances[self.name(shape, lure)]) for shape, lure in worst]
+
+    def observe(self, challenges: Sequence[Challenge], material: Batch, verdicts: Verdicts | None) -> Facts:
+        """Raise the distance of pairs whose dreams were accepted, lower it where they were not."""
+        raised = lowered = 0
+        if verdicts is None:
+            return {"raised": 0, "lowered": 0}
+        accepted_N = torch.tensor(verdicts.accepted, dtype=torch.float32, device=self.space.device)
+        for challenge in challenges:
+            mine_N = (material.labels_N == challenge.shape) & (material.lures_N == challenge.lure)
+            if not bool(mine_N.any()):
+                continue
+            share, name = accepted_N[mine_N].mean().item(), self.name(challenge.shape, challenge.lure)
+            change = (share >= self.settings.easy) - (share < self.settings.hard)
+            raised, lowered = raised + (change > 0), lowered + (change < 0)
+            moved = self.distances[name] + change * self.settings.step
+            self.distances[name] = round(min(1.0, max(0.01, moved)), 6)
+        return {"raised": raised, "lowered": lowered}
+
+    def level(self) -> Mapping[str, float]:
+        """Distance of the pairs of the last proposal."""
+        return {name: self.distances[name] for name in self.current}
+
+    def save(self, folder: Path) -> None:
+        """Distances, and the pairs of the last proposal."""
+        save_json({"distances": self.distances, "current": self.current}, folder / "challenger.json")
+
+    def load(self, folder: Path) -> None:
+        """Copy what `save` wrote."""
+        state = load_json(folder / "challenger.json")
+        self.distances, self.current = state["distances"], state["current"]
+
+    def metrics(self) -> Facts:
+        """How many pairs were ever practised."""
+        return {"pairs": len(self.distances), "bytes": 0}
+
+
+class Random:
+    """Control: pairs at random, all at one distance."""
+
+    def __init__(self, settings: RandomChallenger, space: Space) -> None:
+        self.settings, self.space = settings, space
+
+    def propose(self, mind: Mind, seed: int) -> list[Challenge]:
+        """Distinct pairs of learned classes, each as likely."""
+        classes = mind.dreamer.classes
+        pairs = [(shape, lure) for shape in classes for lure in classes if shape != lure]
+        order = torch.randperm(len(pairs), generator=generator(seed_at(seed, "pairs")), device="cpu").tolist()
+        chosen = [pairs[place] for place in order[: self.settings.pairs]]
+        return [Challenge(shape, lure, self.settings.distance) for shape, lure in chosen]
+
+    def observe(self, challenges: Sequence[Challenge], material: Batch, verdicts: Verdicts | None) -> Facts:
+        """Takes nothing in."""
+        return {}
+
+    def level(self) -> Mapping[str, float]:
+        """The distance, which doesn't change."""
+        return {"distance": self.settings.distance}
+
+    def save(self, folder: Path) -> None:
+        """Nothing to save."""
+
+    def load(self, folder: Path) -> None:
+        """Nothing to load."""
+
+    def metrics(self) -> Facts:
+        """No bytes."""
+        return {"bytes": 0}

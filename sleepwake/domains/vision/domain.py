@@ -1,0 +1,139 @@
+"""The vision domain: builds the stream, and fresh minds for it."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from sleepwake.domains import load_class
+from sleepwake.domains.tensors import set_up
+from sleepwake.domains.vision.images import Batch, Space
+from sleepwake.domains.vision.judges import Surroundings
+from sleepwake.domains.vision.networks import Classifier
+from sleepwake.domains.vision.pictures import contact_sheet
+from sleepwake.domains.vision.settings import CLASSES, MlpLearner
+from sleepwake.domains.vision.streams import Stream
+from sleepwake.domains.vision.training import Shuffled, train
+from sleepwake.records import Facts, Task, Verdicts
+from sleepwake.roles import Guard, Mind
+from sleepwake.seeds import seed as seed_at
+
+ORACLE = MlpLearner(hidden=[256, 256])
+ORACLE_STEPS, ORACLE_BATCH, ORACLE_LR = 1500, 128, 1e-3
+"""The audit's own classifier: the same for every recipe and seed of a stream."""
+
+
+def build(recipe: Any, device: str, places: tuple[Path, ...]) -> "Vision":
+    """The recipe's vision domain.
+
+    Raises:
+        DataError: the stream's data are missing or malformed.
+    """
+    return Vision(recipe, device, places)
+
+
+class Vision:
+    """A class-incremental stream of images, and minds that learn it."""
+
+    metric = "accuracy"
+    labels = "seen"
+    """Answers are chosen among the classes seen so far."""
+
+    def __init__(self, recipe: Any, device: str, places: tuple[Path, ...]) -> None:
+        self.recipe, self.guard = recipe, Guard()
+        placed = set_up(device, recipe.threads)
+        images = load_class(CLASSES["stream"][recipe.stream.type])(recipe.stream, places)
+        self.stream = Stream(recipe.stream, images, recipe.seed, placed, self.guard)
+        self.space: Space = self.stream.space
+        self.tasks: list[Task] = self.stream.tasks
+        self.tests = [task.name for task in self.tasks]
+        self.test_sizes = [self.stream.test_size(task) for task in self.tasks]
+        self.rehearsal = load_class(CLASSES["rehearse"][recipe.sleep.rehearse.type])(recipe.sleep.rehearse, self.space)
+        consolidate = recipe.sleep.consolidate
+        self.consolidation = load_class(CLASSES["consolidate"][consolidate.type])(consolidate, self.space)
+        self._oracle: Classifier | None = None
+
+    def mind(self) -> Mind:
+        """A fresh mind, the same at every call; nothing learned."""
+        recipe, space = self.recipe, self.space
+        around = Surroundings(space, recipe.learner, recipe.wake, self.oracle)
+        each = recipe.domain.kept_probes if recipe.morning.probes == "kept" else recipe.domain.dreamed_probes
+        return Mind(
+            learner=load_class(CLASSES["learner"][recipe.learner.type])(recipe.learner, recipe.wake, space),
+            dreamer=load_class(CLASSES["dreamer"][recipe.dreamer.type])(recipe.dreamer, space),
+            challenger=load_class(CLASSES["challenger"][recipe.challenger.type])(recipe.challenger, space),
+            judge=load_class(CLASSES["judge"][recipe.judge.type])(recipe.judge, around),
+            memory=load_class(CLASSES["memory"][recipe.wake.replay.type])(recipe.wake.replay, space),
+            probes=load_class(CLASSES["probes"][recipe.morning.probes])(space, each),
+        )
+
+    def examples(self, task: Task) -> Batch:
+        """A task's training images."""
+        return self.stream.train(task)
+
+    def evaluate(self, mind: Mind, seen: int, scope: str) -> list[float | None]:
+        """Test accuracy among the classes that the learner has rows for; an untouched mind is scored with rows for all of them."""
+        net = mind.learner.net
+        if not net.classes:
+            net = net.copy()
+            net.grow(range(len(self.space.classes)), self.space.at("untouched"))
+        scored = self.tasks if scope == "all" else self.tasks[:seen]
+        rest = [None] * (len(self.tasks) - len(scored))
+        return [self._accuracy(net, task) for task in scored] + rest
+
+    def _accuracy(self, net: Classifier, task: Task, only: list[int] | None = None) -> float:
+        test = self.stream.test(task)
+        return round(_share(net.answer(test.images_NCHW, only=only) == test.labels_N), 6)
+
+    def ahead(self, mind: Mind, task: Task) -> dict[str, float | None]:
+        """Accuracy on a task that was opened but not learned: among all rows (GEM's), and among its own classes alone (masked)."""
+        net = mind.learner.net
+        gem, masked = self._accuracy(net, task), self._accuracy(net, task, only=self.space.ids(task.parts))
+        return {"gem": gem, "masked": masked, "remap": None, "probe": None, "speed": None}
+
+    def oracle(self) -> Classifier:
+        """A classifier trained on the whole stream's real data, once a process: the audit's stand-in for ground truth on dreams."""
+        if self._oracle is None:
+            with self.guard.audit():
+                examples = [self.stream.train(task) for task in self.tasks]
+            first, *rest = examples
+            for other in rest:
+                first = first.concat(other)
+            net = Classifier(ORACLE, self.space, seed_at(0, "oracle"))
+            net.grow(range(len(self.space.classes)), seed_at(0, "oracle", "rows"))
+            train(net, [(1.0, Shuffled(first))], ORACLE_STEPS, ORACLE_BATCH, ORACLE_LR, seed_at(0, "oracle", "train"))
+            self._oracle = net
+        return self._oracle
+
+    def audit(self, mind: Mind, material: Batch, verdicts: Verdicts) -> Facts:
+        """Precision and recall of a round's verdicts, taking a dream for right where the oracle sees the intended class.
+
+        Precision is None where nothing was accepted, recall where nothing was right.
+        """
+        right = (self.oracle().answer(material.images_NCHW) == material.labels_N).tolist() if len(material) else []
+        both = sum(good and taken for good, taken in zip(right, verdicts.accepted, strict=True))
+        counts = verdicts.counts()
+        return {
+            "judge": self.recipe.judge.type,
+            "judged": counts["judged"],
+            "accepted": counts["accepted"],
+            "precision": round(both / counts["accepted"], 6) if counts["accepted"] else None,
+            "recall": round(both / sum(right), 6) if any(right) else None,
+            "abstained": counts["abstained"],
+        }
+
+    def frontier(self, mind: Mind) -> Facts:
+        """Images have no levels."""
+        return {}
+
+    def picture(self, folder: Path, step: int, material: Batch, verdicts: Verdicts) -> list[dict[str, str]]:
+        """A contact sheet of the round's dreams."""
+        return contact_sheet(folder / f"{step:05d}-dreams.png", self.space, material, verdicts)
+
+    def describe(self, material: Batch, verdicts: Verdicts) -> list[dict[str, Any]]:
+        """Dreams of images are shown, not told."""
+        return []
+
+
+def _share(right_N: Tensor) -> float:
+    return right_N.float().mean().item()

@@ -1,0 +1,92 @@
+"""Batches of images, and the space that they live in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from sleepwake.seeds import seed as seed_at
+
+
+@dataclass(frozen=True)
+class Space:
+    """What every role of a mind must agree on.
+
+    Attributes:
+        shape: channels, height and width of an image.
+        classes: names of all classes of the stream, in the order in which they are learned; a class's id is its place here.
+        device: where tensors live.
+        seed: the recipe's seed.
+    """
+
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    device: torch.device
+    seed: int
+
+    @property
+    def pixels(self) -> int:
+        """Numbers in an image."""
+        channels, height, width = self.shape
+        return channels * height * width
+
+    def ids(self, names: Sequence[str]) -> list[int]:
+        """The ids of named classes."""
+        return [self.classes.index(name) for name in names]
+
+    def at(self, *position: int | str) -> int:
+        """A seed for a place in this mind, such as the first weights of a role."""
+        return seed_at(self.seed, "vision", *position)
+
+
+PARTS = ("images_NCHW", "labels_N", "targets_NK", "lures_N", "distances_N")
+"""A batch's tensors, each with an item a row."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images with what they are meant to be.
+
+    Attributes:
+        images_NCHW: float32 in [0, 1].
+        labels_N: int64 ids of the classes that the images are of, or are intended as.
+        targets_NK: a response over all classes of the stream, each row summing to 1; None where the label is the target.
+        temperature: of the response.
+        lures_N: id of the class that a dream leans towards; None for what is not a dream of a challenge.
+        distances_N: how far it leans, in (0, 1].
+    """
+
+    images_NCHW: Tensor
+    labels_N: Tensor
+    targets_NK: Tensor | None = None
+    temperature: float = 1.0
+    lures_N: Tensor | None = None
+    distances_N: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+    def take(self, index_N: Tensor) -> Self:
+        """The items at the given places (or where the given mask is true)."""
+        return replace(self, **{name: part[index_N] for name in PARTS if (part := getattr(self, name)) is not None})
+
+    def select(self, mask: Sequence[bool]) -> Self:
+        """The items where the mask is true, in order."""
+        return self.take(torch.tensor(list(mask), dtype=torch.bool, device=self.labels_N.device))
+
+    def concat(self, other: Self) -> Self:
+        """These items, then the others; both must have the same parts."""
+        assert self.temperature == other.temperature
+        joined: dict[str, Any] = {}
+        for name in PARTS:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            assert (mine is None) == (theirs is None), f"only one of the two batches has {name}"
+            if mine is not None:
+                joined[name] = torch.cat([mine, theirs])
+        return replace(self, **joined)
+
+    def aimed(self, targets_NK: Tensor | None, temperature: float = 1.0) -> Self:
+        """The same images with another target."""
+        return replace(self, targets_NK=targets_NK, temperature=temperature)
