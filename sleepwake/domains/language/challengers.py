@@ -19,7 +19,7 @@ class Ladder:
 
     Attributes:
         levels: the current level of each family opened so far.
-        shares: what share of the last round's problems had an accepted attempt, by family and level.
+        shares: what share of the problems in its last round had an accepted attempt, by family and level.
         practice: accepted lines.
     """
 
@@ -30,11 +30,19 @@ class Ladder:
         self.practice = Practice(chosen.practice)
 
     def propose(self, mind: Mind, seed: int) -> tuple[Challenge, ...]:
-        """For each family that the learner has opened, problems of its level, and of levels ahead as far as there is hope."""
+        """For each family that the learner has opened, problems of its level, and of levels ahead as far as there is
+        hope.
+
+        A family that is far ahead of the slowest one waits for it.
+        """
+        for family in mind.learner.known:
+            self.levels.setdefault(family, self.first)
+        slowest = min(self.levels.values())
         challenges = []
         for family in mind.learner.known:
-            level = self.levels.setdefault(family, self.first)
-            shares = self.shares.get(family, {})
+            level, shares = self.levels[family], self.shares.get(family, {})
+            if level > slowest + self.settings.lead:
+                continue
             width = 1
             while width <= self.settings.ahead and shares.get(str(level + width - 1), 0.0) >= self.settings.hope:
                 width += 1
@@ -48,12 +56,12 @@ class Ladder:
         Lines of other levels than the challenged ones (easier prompts of a trainer, say) are left out of account.
         """
         accepted = material.select(verdicts.accepted)
-        self.shares = {}
+        self.shares.update({challenge.family: {} for challenge in challenges})
         for family, level, _ in challenges:
             tried = len(self._at(material, family, level).by_problem())
             solved = self._at(accepted, family, level)
             share = len(solved.by_problem()) / tried if tried else 0.0
-            self.shares.setdefault(family, {})[str(level)] = round(share, 6)
+            self.shares[family][str(level)] = round(share, 6)
             self.practice.add(family, level, solved.lines)
             if level != self.levels[family]:
                 continue  # ahead of a level that was not passed

@@ -1,8 +1,9 @@
 """Consolidation: fold a night into the lasting weights by distillation on lines of the mind's own making.
 
-Each line has one teacher: dusk's learner where the line's level was mastered at dusk, the night's learner where it is new. The loss is Hinton's mixture of
-the line's answer (hard) and the teacher's word (soft). With a LoRA as fast weights the student is the lasting weights alone, and the LoRA is
-reset afterwards; with full weights the student is the night's learner itself: dusk mends what the night damaged, and the night's own word is an anchor.
+Each line has one teacher: dusk's learner where the line's level was mastered at dusk, the night's learner where it is
+new. The loss is Hinton's mixture of the line's answer (hard) and the teacher's word (soft). With a LoRA as fast weights
+the student is the lasting weights alone, and the LoRA is reset afterwards; with full weights the student is the night's
+learner itself: dusk mends what the night damaged, and the night's own word is an anchor.
 """
 
 from collections.abc import Sequence
@@ -52,7 +53,9 @@ class Lesson:
         return [line for _, lines in self.turns for line in draws.choices(lines, k=share)]
 
     def loss(self, lines: Sequence[Line], tokens_BT: Tensor, weight_BT: Tensor) -> Tensor:
-        """hard * cross-entropy + (1 - hard) * KL(teacher || student), nats a token (Hinton et al. 2015, arXiv 1503.02531, section 2)."""
+        """Hard * cross-entropy + (1 - hard) * KL(teacher || student), nats a token (Hinton et al. 2015, arXiv
+        1503.02531, section 2).
+        """
         logits_BTV = self.student.model(input_ids=tokens_BT, use_cache=False).logits[:, :-1]
         logs_BTV, weight_BT = logits_BTV.log_softmax(-1), weight_BT[:, 1:]
         hard_BT = functional.nll_loss(logs_BTV.transpose(1, 2), tokens_BT[:, 1:], reduction="none")
@@ -77,7 +80,8 @@ class Distil:
         chosen, learner = self.settings, mind.learner
         night = learner.copy()
         known = {name: dusk.challenger.levels.get(name, self.levels + 1) - 1 for name in learner.known}
-        old, new = easy_lines(dusk, self.levels, derive(seed, "easy")), []
+        old = easy_lines(dusk, self.levels, derive(seed, "easy"))
+        new: list[Line] = []
         for line in mind.challenger.practice.all():
             family = line.problem.family
             (old if learner.families[family].level(line.problem.text) <= known[family] else new).append(line)
@@ -86,8 +90,6 @@ class Distil:
         learner.reset_fast(derive(seed, "reset"))
         learner.train_only(fast=False)
         lesson = Lesson(learner, (dusk.learner, old), (night, new), chosen.hard, chosen.batch, seed)
-        facts = learner.practise(
-            lesson.draw, chosen.steps, chosen.rate, max(1, chosen.steps // 6), self.problem_weight, lesson.loss
-        )
+        facts = learner.practise(lesson.draw, chosen.steps, chosen.rate, max(1, chosen.steps // 6), self.problem_weight, lesson.loss)
         learner.train_only(fast=True)
         return {**facts, "old": len(old), "new": len(new)}

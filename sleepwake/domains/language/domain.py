@@ -92,16 +92,21 @@ class Language:
         return [self._score(mind, task) if task.index < seen or scope == "all" else None for task in self.tasks]
 
     def ahead(self, mind: Mind, task: Task) -> dict[str, float | None]:
-        """Accuracy on a task that was opened but not learned (`gem`); the others have no meaning without output rows for classes."""
+        """Accuracy on a task that was opened but not learned (`gem`); the others have no meaning without output rows
+        for classes.
+        """
         return {"gem": self._score(mind, task), "masked": None, "remap": None, "probe": None, "speed": None}
 
+    def _right(self, line: Line) -> bool:
+        family, (_, text) = self.families[line.problem.family], line.problem
+        return family.well_formed(text) and (line.answer is None or family.verify(text, line.answer))
+
     def audit(self, mind: Mind, material: Batch, verdicts: Verdicts) -> Facts:
-        """Of the accepted attempts, the share that is right; of the problems with a right attempt, the share with it accepted."""
+        """Of the accepted attempts, the share that is right; of the problems with a right attempt, the share with it
+        accepted.
+        """
         with self.guard.audit():
-            right = [
-                line.answer is not None and self.families[line.problem.family].verify(line.problem.text, line.answer)
-                for line in material.lines
-            ]
+            right = [self._right(line) for line in material.lines]
         accepted = verdicts.accepted
         hits = sum(a and r for a, r in zip(accepted, right, strict=True))
         by_family = {}

@@ -1,4 +1,6 @@
-"""The dreamer: the learner itself writes problems after a family's prefix; harder ones are joined from pieces that it wrote."""
+"""The dreamer: the learner itself writes problems after a family's prefix; harder ones are joined from pieces that it
+wrote.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

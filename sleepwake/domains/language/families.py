@@ -1,7 +1,7 @@
 """Families of problems with open-ended difficulty: ground truth (guarded), syntax (always readable) and relations.
 
-`sample`, `solve` and `verify` know the truth: they pass the guard and raise by night outside an audit. `well_formed`, `level` and `compose`
-know only how a problem is written, and may be used by night.
+`sample`, `solve` and `verify` know the truth: they pass the guard and raise by night outside an audit. `well_formed`,
+`level` and `compose` know only how a problem is written, and may be used by night.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,8 @@ from sleepwake.domains.language.settings import CLASSES
 from sleepwake.roles import Guard
 
 MIDDLE = (Cut(1, 2), Cut(1, 3), Cut(2, 3))
-"""Three cuts whose pieces are at most two thirds of the problem: a judge answers those far more surely than the whole."""
+"""Three cuts whose pieces are at most two thirds of the problem: a judge answers those far more surely than the
+whole."""
 
 
 class Family(Protocol):
@@ -171,7 +172,9 @@ class Parity(Strings):
 
 
 class Addition:
-    """Two numbers of equal length, lowest digit first: a21+93=150 is 12 + 39 = 051; the sum has one digit more than the operands."""
+    """Two numbers of equal length, lowest digit first: a21+93=150 is 12 + 39 = 051; the sum has one digit more than the
+    operands.
+    """
 
     prefix = "a"
     relations: tuple[Relation, ...] = (

@@ -1,8 +1,9 @@
-"""Sampling with a key-value cache. Letters: B prompts, K continuations a prompt, R = B * K rows, T tokens, V vocabulary.
+"""Sampling with a key-value cache. Letters: B prompts, K continuations a prompt, R = B * K rows, T tokens, V
+vocabulary.
 
 Prompts of equal length go together, so that no padding and no mask is needed, and a prompt is read once for all of its
-continuations. Against transformers' `generate` (which reads it K times) this halves the time of attempts, and draws come from a generator of
-our own.
+continuations. Against transformers' `generate` (which reads it K times) this halves the time of attempts, and draws
+come from a generator of our own.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,7 @@ from sleepwake.seeds import seed as derive
 
 
 @torch.inference_mode()
-def continuations(
-    model: nn.Module, prompt_BT: Tensor, temperatures_K: Sequence[float], limit: int, stop: int, seed: int
-) -> Tensor:
+def continuations(model: nn.Module, prompt_BT: Tensor, temperatures_K: Sequence[float], limit: int, stop: int, seed: int) -> Tensor:
     """Continue prompts of equal length until each row has stopped.
 
     Args:

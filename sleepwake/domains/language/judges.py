@@ -1,8 +1,8 @@
 """Judges: which attempt at a problem is right, without ground truth.
 
-A judge gives each attempt a reward; of a problem's attempts the best one alone can be accepted (by reward, then by votes), so that no problem is
-rehearsed with two answers. Empty and malformed attempts earn 0. Problems without attempts are judged for validity: well formed, and not a
-repetition within the batch.
+A judge gives each attempt a reward; of a problem's attempts the best one alone can be accepted (by reward, then by
+votes), so that no problem is rehearsed with two answers. Empty and malformed attempts earn 0. Problems without attempts
+are judged for validity: well formed, and not a repetition within the batch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +33,10 @@ class Opinions:
 
     def freeze(self, commit: Path) -> None:
         """No snapshot, unless a judge asks one."""
+
+    def can_tell(self, problem: Problem) -> bool:
+        """Whether this problem's attempts can be judged at all."""
+        return True
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
         """A reward for each well-formed attempt."""
@@ -87,9 +91,7 @@ class Opinions:
         return {"bytes": 0}
 
 
-def agreements(
-    families: Mapping[str, Family], attempts: Batch, answer: Callable[[Sequence[Problem]], Sequence[str]]
-) -> Rewards:
+def agreements(families: Mapping[str, Family], attempts: Batch, answer: Callable[[Sequence[Problem]], Sequence[str]]) -> Rewards:
     """Share of the relations that hold, for each attempt.
 
     Args:
@@ -98,13 +100,12 @@ def agreements(
         answer: the judge's answers to problems; asked once with all parts of all problems.
 
     Returns:
-        A share each; a relation whose parts the judge answers with malformed text doesn't hold. None where that is so for half of the relations, or
-        where none applies.
+        A share each; a relation whose parts the judge answers with malformed text doesn't hold. None where that is so
+        for half of the relations, or where none applies.
     """
     parts = {
         problem: [
-            [Problem(problem.family, part) for part in relation.parts(problem.text)]
-            for relation in families[problem.family].relations
+            [Problem(problem.family, part) for part in relation.parts(problem.text)] for relation in families[problem.family].relations
         ]
         for problem in attempts.by_problem()
     }
@@ -129,17 +130,21 @@ def agreements(
 class Metamorphic(Opinions):
     """An attempt must agree with a frozen snapshot's own answers to easier parts of the problem (see `relations`)."""
 
-    def __init__(
-        self, chosen: settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]
-    ) -> None:
+    def __init__(self, chosen: settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]) -> None:
         super().__init__(families, chosen.threshold)
         self.fresh = fresh
         self.snapshot: Characters | None = None
 
     def freeze(self, commit: Path) -> None:
-        """Load the learner of the last commit. It doesn't move within a round: judges that did learned to agree with nonsense."""
+        """Load the learner of the last commit. It doesn't move within a round: judges that did learned to agree with
+        nonsense.
+        """
         self.snapshot = self.fresh()
         self.snapshot.load(commit / "learner")
+
+    def can_tell(self, problem: Problem) -> bool:
+        """Whether it has easier parts."""
+        return any(relation.parts(problem.text) for relation in self.families[problem.family].relations)
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
         """Share of the problem's relations that hold."""
@@ -148,7 +153,9 @@ class Metamorphic(Opinions):
 
 
 class Majority(Opinions):
-    """The learner's most frequent attempt is right (TTRL, arXiv 2504.16084). A negative control: it rewards confident errors."""
+    """The learner's most frequent attempt is right (TTRL, arXiv 2504.16084). A negative control: it rewards confident
+    errors.
+    """
 
     def __init__(self, chosen: settings.Majority, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
         super().__init__(families, chosen.threshold)
@@ -175,7 +182,9 @@ class Random(Opinions):
 
 
 class Oracle(Opinions):
-    """Ground truth. A control, the only judge that reads it, and therefore inside an audit: its runs are no evidence for a loop."""
+    """Ground truth. A control, the only judge that reads it, and therefore inside an audit: its runs are no evidence
+    for a loop.
+    """
 
     def __init__(self, chosen: settings.Oracle, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
         super().__init__(families, 0.5)

@@ -1,9 +1,10 @@
 """The learner: a character-level SmolLM3 without positional encoding.
 
-Without positional encoding a causal transformer extrapolates to longer strings better than with any of the usual encodings
-(Kazemnejad et al. 2023, arXiv 2305.19466); a night lives on that.
+Without positional encoding a causal transformer extrapolates to longer strings better than with any of the usual
+encodings (Kazemnejad et al. 2023, arXiv 2305.19466); a night lives on that.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -71,27 +72,34 @@ class Characters:
         self.lasting: nn.Module = network(chosen, derive(seed, "weights"), device)
         self.model: nn.Module = self.lasting
         if chosen.fast == "lora":
-            adapter = LoraConfig(
-                r=chosen.rank, lora_alpha=2 * chosen.rank, target_modules="all-linear", task_type="CAUSAL_LM"
-            )
-            with tensors.seeded(derive(seed, "adapter"), device):
-                self.model = get_peft_model(self.lasting, adapter)  # type: ignore[arg-type]
+            adapter = LoraConfig(r=chosen.rank, lora_alpha=2 * chosen.rank, target_modules="all-linear", task_type="CAUSAL_LM")
+            with tensors.seeded(derive(seed, "adapter"), device), warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # PEFT reads transformers' old name
+                self.model = get_peft_model(self.lasting, adapter)
         self.model.eval()
 
     def copy(self) -> Self:
         """A learner of its own with the same state, for judges and teachers."""
         twin = type(self)(self.settings, self.wake, self.families, self.seed, self.device)
-        twin.model.load_state_dict(self.model.state_dict())
-        twin.known = self.known
+        twin.take(self)
         return twin
+
+    def take(self, other: Self) -> None:
+        """Copy another learner's weights and what it has opened; what a trainer added to it is left behind."""
+        state = other.model.state_dict()
+        self.model.load_state_dict({key: state[key] for key in self.model.state_dict()})
+        self.known = other.known
 
     def open(self, task: Task, seed: int) -> None:
         """Take note of the task's families; the alphabet has a prefix for each already."""
         self.known += tuple(name for name in task.parts if name not in self.known)
 
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
-        """Train the lasting weights on the day's lines and replayed ones: L = (1/N) current + (1 - 1/N) replay on day N."""
-        wake, lines, replayed = self.wake, examples.lines, {}
+        """Train the lasting weights on the day's lines and replayed ones: L = (1/N) current + (1 - 1/N) replay on day
+        N.
+        """
+        wake, lines = self.wake, examples.lines
+        replayed: dict[int, tuple[Line, ...]] = {}
         old = round(wake.batch * (1 - 1 / (task.index + 1))) if replay else 0
         order = torch.randint(
             len(lines), (wake.steps, wake.batch - old), generator=tensors.generator(derive(seed, "order")), device="cpu"
@@ -104,7 +112,9 @@ class Characters:
             block, place = divmod(step, REPLAY_STEPS)
             if block not in replayed:
                 replayed.clear()
-                replayed[block] = replay.draw(REPLAY_STEPS * old, derive(seed, "replay", block)).lines
+                drawn = replay.draw(REPLAY_STEPS * old, derive(seed, "replay", block))
+                assert isinstance(drawn, Batch)
+                replayed[block] = drawn.lines
             return [*chosen, *replayed[block][place * old : (place + 1) * old]]
 
         sample = lines[:: max(1, len(lines) // SAMPLE)]
@@ -165,7 +175,9 @@ class Characters:
         return [text[:-1] if text.endswith("=") else text + "?" for text in written]
 
     def train_only(self, fast: bool) -> None:
-        """Let gradients reach the fast weights or the lasting ones; where all weights are fast, there is no difference."""
+        """Let gradients reach the fast weights or the lasting ones; where all weights are fast, there is no
+        difference.
+        """
         if self.settings.fast == "lora":
             for name, parameter in self.model.named_parameters():
                 parameter.requires_grad_(("lora_" in name) == fast)
@@ -179,9 +191,7 @@ class Characters:
 
     def lasting_state(self) -> dict[str, Tensor]:
         """The lasting weights under the stock model's names."""
-        return {
-            key.replace(".base_layer", ""): value for key, value in self.lasting.state_dict().items() if "lora_" not in key
-        }
+        return {key.replace(".base_layer", ""): value for key, value in self.lasting.state_dict().items() if "lora_" not in key}
 
     def save(self, folder: Path) -> None:
         """A folder that `AutoModelForCausalLM.from_pretrained` can read, with the adapter beside it."""

@@ -1,4 +1,6 @@
-"""Where lines of earlier families come from by day: nowhere, from a copy of the learner as it was, or from stored text."""
+"""Where lines of earlier families come from by day: nowhere, from a copy of the learner as it was, or from stored
+text.
+"""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,13 +41,15 @@ class NoMemory:
 
 
 class Rewritten:
-    """Lines that a frozen learner writes and answers (generative replay, arXiv 1705.08690, with one model as both generator and solver)."""
+    """Lines that a frozen learner writes and answers (generative replay, arXiv 1705.08690, with one model as both
+    generator and solver).
+    """
 
     def __init__(self, learner: Characters, families: Sequence[str], limit: int) -> None:
         self.learner, self.families, self.limit = learner, families, limit
 
     def draw(self, n: int, seed: int) -> Batch:
-        """n lines, the families in turn; malformed ones are left out and others written in their place."""
+        """N lines, the families in turn; malformed ones are left out and others written in their place."""
         known = self.learner.families
         by_family: list[list[Line]] = []
         for family in self.families:
@@ -81,7 +85,7 @@ class Stored:
         self.by_family = by_family
 
     def draw(self, n: int, seed: int) -> Batch:
-        """n lines with replacement, as many of each family."""
+        """N lines with replacement, as many of each family."""
         draws, pools = Random(seed), list(self.by_family.values())
         return Batch(tuple(draws.choice(pools[at % len(pools)]) for at in range(n)))
 

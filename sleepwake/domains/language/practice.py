@@ -1,7 +1,7 @@
 """What a mind has practised: accepted lines by family and level, a few of each, that later rounds mix in.
 
-It is text that the mind made itself, never the day's data. An error that gets in would be rehearsed again and again, so a level's
-share is capped, and newer lines, which a better judge accepted, replace older ones.
+It is text that the mind made itself, never the day's data. An error that gets in would be rehearsed again and again, so
+a level's share is capped, and newer lines, which a better judge accepted, replace older ones.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class Practice:
 
     def add(self, family: str, level: int, lines: Sequence[Line]) -> None:
         """Put lines first, without repeating a problem, and keep the first ones."""
-        merged = {line.problem: line for line in (*lines, *self.lines.get((family, level), ())) [::-1]}
+        merged = {line.problem: line for line in (*lines, *self.lines.get((family, level), ()))[::-1]}
         if merged:
             self.lines[family, level] = tuple(reversed(merged.values()))[: self.cap]
 

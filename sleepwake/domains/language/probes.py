@@ -1,7 +1,8 @@
 """What the gate looks at: lines held back from the day's data, or problems dreamed at dusk.
 
-Kept probes are the default here: a few lines of text are cheap, and right. Dreamed probes cover what was mastered by night as well, but
-their labels come from the model that they are to test, so they see what a night forgets and not what was wrong at dusk.
+Kept probes are the default here: a few lines of text are cheap, and right. Dreamed probes cover what was mastered by
+night as well, but their labels come from the model that they are to test, so they see what a night forgets and not what
+was wrong at dusk.
 """
 
 from collections import defaultdict
@@ -27,7 +28,9 @@ class Kept:
         self.lines: dict[str, tuple[Line, ...]] = {}
 
     def keep(self, task: Task, examples: Batch, seed: int) -> Batch:
-        """Hold lines back; returns the others. At the lowest levels, which have few problems, equal lines stay among the others."""
+        """Hold lines back; returns the others. At the lowest levels, which have few problems, equal lines stay among
+        the others.
+        """
         order = list(range(len(examples)))
         Random(seed).shuffle(order)
         counts: dict[tuple[str, int], int] = defaultdict(int)
@@ -65,7 +68,8 @@ class Kept:
 class Dreamed(Kept):
     """Problems dreamed at dusk, with the learner's answer where two independently seeded judges agree with it.
 
-    Each judge asks dusk's learner for the parts' answers, sampled with a seed of its own, and wants every relation to hold.
+    Each judge asks dusk's learner for the parts' answers, sampled with a seed of its own, and wants every relation to
+    hold.
     """
 
     def __init__(self, families: Mapping[str, Family], per_level: int) -> None:

@@ -1,4 +1,6 @@
-"""Supervised rehearsal: train on what the judge accepted, mixed with practice and with easy lines of every family so far."""
+"""Supervised rehearsal: train on what the judge accepted, mixed with practice and with easy lines of every family so
+far.
+"""
 
 from collections.abc import Sequence
 from random import Random
@@ -31,14 +33,14 @@ def easy_lines(mind: Mind, levels: int, seed: int) -> list[Line]:
 
 
 class Supervised:
-    """Cross-entropy on accepted answers (as STaR, arXiv 2203.14465, and ReST-EM, arXiv 2312.06585, with a judge in place of the truth)."""
+    """Cross-entropy on accepted answers (as STaR, arXiv 2203.14465, and ReST-EM, arXiv 2312.06585, with a judge in
+    place of the truth).
+    """
 
     def __init__(self, chosen: settings.Supervised, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
-    def rehearse(
-        self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int
-    ) -> tuple[Batch, Verdicts, Facts]:
+    def rehearse(self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Batch, Verdicts, Facts]:
         """Train; the material and its verdicts come back as they were."""
         assert verdicts is not None
         chosen = self.settings

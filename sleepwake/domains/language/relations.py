@@ -1,8 +1,8 @@
 """Metamorphic relations: what an answer must have in common with answers to easier parts of the problem.
 
-A relation sees the problem and a judge's answers to at most three sub-problems, asks nothing further, and may only cut, join,
-permute and shift: it must not be a solver in disguise. Each docstring says what the relation gives away; `docs/methods.md`
-collects them. (Metamorphic testing: Chen, Cheung and Yiu 1998, arXiv 2002.12543.)
+A relation sees the problem and a judge's answers to at most three sub-problems, asks nothing further, and may only cut,
+join, permute and shift: it must not be a solver in disguise. Each docstring says what the relation gives away;
+`docs/methods.md` collects them. (Metamorphic testing: Chen, Cheung and Yiu 1998, arXiv 2002.12543.)
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,8 @@ class Cut:
 class Joined:
     """The answer is the pieces' answers joined, in order (copy) or swapped (reverse).
 
-    Gives away: that the task can be done piecewise and in which order the pieces' answers are joined; not what happens within a piece.
+    Gives away: that the task can be done piecewise and in which order the pieces' answers are joined; not what happens
+    within a piece.
     """
 
     cut: Cut
@@ -69,10 +70,11 @@ class Joined:
 
 @dataclass(frozen=True)
 class Carried:
-    """The answer is the first piece's answer, then the second's shifted by the first's last digit (running sum, parity of one digit).
+    """The answer is the first piece's answer, then the second's shifted by the first's last digit (running sum, parity
+    of one digit).
 
-    Gives away: that what came before enters a later piece only as a constant shift, and that the constant is the last digit of the judge's own answer
-    to the first piece; not how a digit of the problem enters the sum.
+    Gives away: that what came before enters a later piece only as a constant shift, and that the constant is the last
+    digit of the judge's own answer to the first piece; not how a digit of the problem enters the sum.
     """
 
     cut: Cut
@@ -94,8 +96,8 @@ class Carried:
 class Interleaved:
     """The answer is some interleaving of the pieces' answers (sort): no digits are compared, any merge passes.
 
-    Gives away: that order within a piece's answer is kept in the whole. One relation alone passes most wrong merges (the plain
-    concatenation, for one); three cuts by differing patterns leave few.
+    Gives away: that order within a piece's answer is kept in the whole. One relation alone passes most wrong merges
+    (the plain concatenation, for one); three cuts by differing patterns leave few.
     """
 
     pattern: str
@@ -124,7 +126,8 @@ class Interleaved:
 class Without:
     """Without one character of the problem, the answer loses that character and keeps the order of the others (sort).
 
-    Gives away: that the answer holds the problem's characters; their order comes from the judge's answer to the shorter problem.
+    Gives away: that the answer holds the problem's characters; their order comes from the judge's answer to the shorter
+    problem.
     """
 
     last: bool
@@ -145,7 +148,8 @@ class Without:
 class Permuted:
     """The problem's characters rotated: the same answer (sort, parity).
 
-    Gives away: that order doesn't matter. The judge answers a problem as long as the original, so alone it is little more than a vote.
+    Gives away: that order doesn't matter. The judge answers a problem as long as the original, so alone it is little
+    more than a vote.
     """
 
     by: int
@@ -210,7 +214,8 @@ class HighDigits:
 class Swapped:
     """Both operands swapped: the same sum (addition).
 
-    Gives away: that addition commutes. The judge answers a problem as long as the original, so alone it is little more than a vote.
+    Gives away: that addition commutes. The judge answers a problem as long as the original, so alone it is little more
+    than a vote.
     """
 
     def parts(self, problem: str) -> list[str]:

@@ -92,9 +92,12 @@ class Challenger(Settings):
     problems: int = Field(150, ge=4, le=10_000)
     """Problems a family and round, spread evenly over the challenged levels."""
     ahead: int = Field(2, ge=0, le=20)
-    """Most levels beyond the current one that are challenged too: where the learner already answers some, they teach more than the current one."""
+    """Most levels beyond the current one that are challenged too: where the learner already answers some, they teach
+    more than the current one."""
     hope: float = Field(0.3, ge=0, le=1)
     """Share of accepted problems at a level in the last round from which the level above it is challenged too."""
+    lead: int = Field(8, ge=0)
+    """A family that is more than this many levels above the slowest one is not challenged."""
     raise_at: float = Field(0.85, gt=0, le=1)
     """Share of problems with an accepted attempt from which the level rises."""
     lower_at: float = Field(0.1, ge=0, lt=1)
@@ -148,7 +151,9 @@ class NoReplay(Settings):
 
 
 class GeneratedReplay(Settings):
-    """A frozen copy of the learner, as it was before the day, writes problems of the earlier families and answers them."""
+    """A frozen copy of the learner, as it was before the day, writes problems of the earlier families and answers
+    them.
+    """
 
     type: Literal["generated"] = "generated"
     """No stored text."""
@@ -176,13 +181,16 @@ class Wake(Settings):
     rate: float = Field(2e-3, gt=0, le=1)
     """Peak learning rate of AdamW; 100 steps of warm-up, then a cosine down to a tenth."""
     problem_weight: float = Field(0.1, ge=0, le=1)
-    """Weight of the problem's characters in the loss, against 1 for the answer's: by it the model learns to write problems."""
+    """Weight of the problem's characters in the loss, against 1 for the answer's: by it the model learns to write
+    problems."""
     replay: Replay = GeneratedReplay()
     """Where lines of earlier families come from."""
 
 
 class Supervised(Settings):
-    """Train on the accepted answers, on practice that was accepted before, and on easy lines that the learner labels itself."""
+    """Train on the accepted answers, on practice that was accepted before, and on easy lines that the learner labels
+    itself.
+    """
 
     type: Literal["supervised"] = "supervised"
     """Cross-entropy."""
@@ -221,6 +229,8 @@ class Grpo(Settings):
     """Sampled attempts a problem."""
     rate: float = Field(3e-4, gt=0, le=1)
     """Learning rate."""
+    longest: int = Field(64, ge=2, le=1024)
+    """Most characters of a sampled attempt; must exceed the answers of the levels that are to be reached."""
     easy: float = Field(0.5, ge=0, lt=1)
     """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
     beta: float = Field(0.02, ge=0)
@@ -243,7 +253,8 @@ class Distil(Settings):
     rate: float = Field(1e-4, gt=0, le=1)
     """Peak learning rate."""
     hard: float = Field(0.5, ge=0, le=1)
-    """Weight of a line's answer in the loss, against the teacher's word. Without it gradients are all but zero, and AdamW, which scales them up, drifts."""
+    """Weight of a line's answer in the loss, against the teacher's word. Without it gradients are all but zero, and
+    AdamW, which scales them up, drifts."""
 
 
 Consolidate = Distil

@@ -31,7 +31,9 @@ _CODES = {char: len(SPECIAL) + at for at, char in enumerate(ALPHABET)}
 
 
 def encode(text: str) -> list[int]:
-    """A beginning, then a token a character; equal to what `tokenizer` gives, without its overhead on millions of short lines."""
+    """A beginning, then a token a character; equal to what `tokenizer` gives, without its overhead on millions of short
+    lines.
+    """
     return [BOS, *(_CODES[char] for char in text)]
 
 

@@ -1,4 +1,6 @@
-"""Supervised steps on lines: weights of the loss, batches without waste, AdamW. Letters: B lines, T tokens, V vocabulary."""
+"""Supervised steps on lines: weights of the loss, batches without waste, AdamW. Letters: B lines, T tokens, V
+vocabulary.
+"""
 
 from collections.abc import Callable, Sequence
 from math import cos, pi
@@ -12,11 +14,12 @@ from sleepwake.domains.language.tokenizer import EOS, PAD, SIGN, encode
 from sleepwake.records import Facts
 
 CHUNK = 32
-"""Lines a forward pass. A batch is sorted by length and cut into chunks, so that short lines aren't padded to the longest; on a CPU this is nearly
-half of the time, and the gradient is the same."""
+"""Lines a forward pass. A batch is sorted by length and cut into chunks, so that short lines aren't padded to the
+longest; on a CPU this is nearly half of the time, and the gradient is the same."""
 
 Loss = Callable[[Sequence[Line], Tensor, Tensor], Tensor]
-"""From lines, their tokens_BT (padded on the right) and weight_BT of predicting each token, the weighted sum of the loss."""
+"""From lines, their tokens_BT (padded on the right) and weight_BT of predicting each token, the weighted sum of the
+loss."""
 
 
 def pad(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
@@ -55,7 +58,8 @@ def train(
     problem_weight: float,
     loss: Loss | None = None,
 ) -> Facts:
-    """AdamW on drawn lines, with linear warm-up, then a cosine down to a tenth of the rate; gradients are clipped to norm 1.
+    """AdamW on drawn lines, with linear warm-up, then a cosine down to a tenth of the rate; gradients are clipped to
+    norm 1.
 
     Args:
         model: its parameters that require gradients are trained.

@@ -99,7 +99,7 @@ class VaeSettings(Settings):
     own replay (deep generative replay)."""
     latent: int = Field(default=8, ge=1)
     """Size of the latent code."""
-    hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[64, 64], min_length=1)
+    hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[128, 128], min_length=1)
     """Units of the encoder's hidden layers; the decoder mirrors them."""
     likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
     """Gaussian: a learned spread a pixel, which draws include. Bernoulli: draws are the pixels' probabilities."""
