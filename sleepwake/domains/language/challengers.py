@@ -46,7 +46,8 @@ class Ladder:
             width = 1
             while width <= self.settings.ahead and shares.get(str(level + width - 1), 0.0) >= self.settings.hope:
                 width += 1
-            problems = self.settings.problems // width
+            stuck = str(level) in shares and shares[str(level)] < self.settings.hope
+            problems = self.settings.problems * (self.settings.push if stuck else 1) // width
             challenges += [Challenge(family, level + step, problems) for step in range(width)]
         return tuple(challenges)
 

@@ -31,7 +31,7 @@ class Language:
     """Families of problems, learned day by day at low levels and practised by night at higher ones."""
 
     metric = "accuracy"
-    labels = "any text"
+    labels = "free text"
 
     def __init__(self, recipe: Any, device: str) -> None:
         self.recipe, self.stream = recipe, recipe.stream

@@ -1,20 +1,67 @@
-"""Sampling with a key-value cache. Letters: B prompts, K continuations a prompt, R = B * K rows, T tokens, V
-vocabulary.
+"""Sampling with a key-value cache. Letters: B prompts, K continuations a prompt, R = B * K rows, T tokens, V vocabulary.
 
 Prompts of equal length go together, so that no padding and no mask is needed, and a prompt is read once for all of its
-continuations. Against transformers' `generate` (which reads it K times) this halves the time of attempts, and draws
-come from a generator of our own.
+continuations; keys and values are written into room that was made beforehand. Transformers' `generate` reads it K times and copies
+all keys at every token, which for these sizes is most of the time; and here draws come from a generator of our own.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import DynamicCache
+from transformers import Cache
+from transformers.cache_utils import CacheLayerMixin
 
 from sleepwake.domains.language.tokenizer import EOS, PAD, decode
 from sleepwake.domains.tensors import generator
 from sleepwake.seeds import seed as derive
+
+
+class Room(CacheLayerMixin):  # type: ignore[misc]
+    """Keys and values of one layer, in room for all tokens to come; the prompt's are repeated for each continuation.
+
+    Args:
+        copies: continuations a prompt.
+        most: tokens, prompt included.
+    """
+
+    def __init__(self, copies: int, most: int) -> None:
+        super().__init__()
+        self.copies, self.most, self.used = copies, most, 0
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Make the room."""
+        prompts, heads, _, size = key_states.shape
+        self.keys = key_states.new_empty((prompts * self.copies, heads, self.most, size))
+        self.values = value_states.new_empty((prompts * self.copies, heads, self.most, size))
+        self.is_initialized = True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Write the new tokens' keys and values; gives back all so far (for the prompt itself, one copy)."""
+        start, self.used = self.used, self.used + key_states.shape[-2]
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            self.keys[:, :, : self.used] = key_states.repeat_interleave(self.copies, 0)
+            self.values[:, :, : self.used] = value_states.repeat_interleave(self.copies, 0)
+            return key_states, value_states
+        self.keys[:, :, start : self.used] = key_states
+        self.values[:, :, start : self.used] = value_states
+        return self.keys[:, :, : self.used], self.values[:, :, : self.used]
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """Length and offset of what is attended to."""
+        return self.used + query_length, 0
+
+    def get_seq_length(self) -> int:
+        """Tokens so far."""
+        return self.used
+
+    def get_max_length(self) -> int:
+        """Tokens that there is room for."""
+        return self.most
+
+    get_max_cache_shape = get_max_length  # its name in transformers before 5.2x
 
 
 @torch.inference_mode()
@@ -36,11 +83,10 @@ def continuations(model: nn.Module, prompt_BT: Tensor, temperatures_K: Sequence[
     draws, copies = generator(seed, device), len(temperatures_K)
     temperature_R1 = torch.tensor(temperatures_K, device=device).repeat(len(prompt_BT))[:, None]
     greedy_R, all_greedy = temperature_R1[:, 0] == 0, not any(temperatures_K)
-    cache = DynamicCache(config=model.config)
+    config: Any = model.config
+    cache = Cache(layers=[Room(copies, prompt_BT.shape[1] + limit) for _ in range(config.num_hidden_layers)])
     logits_BV = model(input_ids=prompt_BT, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
     logits_RV = logits_BV.repeat_interleave(copies, 0)
-    if copies > 1:
-        cache.batch_repeat_interleave(copies)
     alive_R = torch.ones(len(logits_RV), dtype=torch.bool, device=device)
     tokens = []
     for step in range(limit):

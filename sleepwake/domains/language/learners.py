@@ -213,12 +213,12 @@ class Characters:
         self.known = tuple(tensors.load_json(folder / "learner.json")["known"])
 
     def metrics(self) -> Facts:
-        """Bytes of all weights, bytes of the adapter, number of weights, families opened."""
+        """Bytes of all weights and of the adapter, number of weights, families opened."""
         state = self.model.state_dict()
         adapter = sum(value.nbytes for key, value in state.items() if "lora_" in key)
         return {
             "bytes": sum(value.nbytes for value in state.values()),
-            "adapter_bytes": adapter,
+            "memory": {"adapters": adapter},
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "known": list(self.known),
         }

@@ -9,7 +9,7 @@ from random import Random
 from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.learners import Characters
-from sleepwake.domains.language.problems import Batch, Line, Problem, from_json, to_json
+from sleepwake.domains.language.problems import Batch, Line, Problem, from_json, stored, to_json
 from sleepwake.records import Facts, Task
 from sleepwake.roles import Mind, Source
 from sleepwake.seeds import seed as derive
@@ -121,6 +121,5 @@ class ExactMemory(NoMemory):
         self.by_family = {name: from_json(rows) for name, rows in tensors.load_json(folder / "lines.json")}
 
     def metrics(self) -> Facts:
-        """Characters stored."""
-        lines = [line for lines in self.by_family.values() for line in lines]
-        return {"bytes": sum(len(line.problem.text) + len(line.answer or "") for line in lines), "lines": len(lines)}
+        """Characters stored, and lines."""
+        return stored([line for lines in self.by_family.values() for line in lines])

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sleepwake.domains import tensors
-from sleepwake.domains.language.problems import Line, from_json, to_json
+from sleepwake.domains.language.problems import Line, from_json, size, to_json
 
 
 class Practice:
@@ -47,4 +47,4 @@ class Practice:
 
     def bytes(self) -> int:
         """Characters stored."""
-        return sum(len(line.problem.text) + len(line.answer or "") for line in self.all())
+        return size(self.all())

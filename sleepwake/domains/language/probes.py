@@ -14,7 +14,7 @@ from sleepwake.domains import tensors
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.judges import agreements
 from sleepwake.domains.language.learners import Characters
-from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem, from_json, to_json
+from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem, from_json, size, stored, to_json
 from sleepwake.records import Facts, Probe, Task
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -61,8 +61,7 @@ class Kept:
 
     def metrics(self) -> Facts:
         """Characters stored, and lines."""
-        lines = [line for lines in self.lines.values() for line in lines]
-        return {"bytes": sum(len(line.problem.text) + len(line.answer or "") for line in lines), "lines": len(lines)}
+        return stored([line for lines in self.lines.values() for line in lines])
 
 
 class Dreamed(Kept):
@@ -106,6 +105,11 @@ class Dreamed(Kept):
         """The lines, and which families each task has."""
         super().load(folder)
         self.tasks = {name: tuple(parts) for name, parts in tensors.load_json(folder / "tasks.json")}
+
+    def metrics(self) -> Facts:
+        """Characters and lines; nothing of a day is stored."""
+        lines = [line for lines in self.lines.values() for line in lines]
+        return {"bytes": size(lines), "lines": len(lines)}
 
 
 def sampled(learner: Characters, seed: int) -> Callable[[Sequence[Problem]], list[str]]:

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 
 class Problem(NamedTuple):
@@ -79,3 +79,13 @@ def to_json(lines: Sequence[Line]) -> list[list[str | int | None]]:
 def from_json(rows: Sequence[Sequence[str]]) -> tuple[Line, ...]:
     """What `to_json` gave."""
     return tuple(Line(Problem(family, text), answer, int(votes)) for family, text, answer, votes in rows)
+
+
+def size(lines: Sequence[Line]) -> int:
+    """Characters of problems and answers, one byte each."""
+    return sum(len(line.problem.text) + len(line.answer or "") for line in lines)
+
+
+def stored(lines: Sequence[Line]) -> dict[str, Any]:
+    """What a role that keeps a day's data reports of it; `images` is the domain-free name of stored examples."""
+    return {"bytes": size(lines), "lines": len(lines), "memory": {"images": size(lines)}}

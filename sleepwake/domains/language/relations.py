@@ -194,15 +194,14 @@ class HighDigits:
     dropped: Cut
 
     def parts(self, problem: str) -> list[str]:
-        """The high digits of both operands; the same with one operand raised by one, where that needs no carry."""
+        """The high digits of both operands, and the same with one operand raised by one; nothing where both begin with a 9."""
         pairs = [self.dropped.halves(operand) for operand in problem.split("+")]
         if not all(pairs):
             return []
         (_, first), (_, second) = pairs
         if first[0] == "9":
             first, second = second, first
-        raised = [] if first[0] == "9" else [f"{shift(first[0], 1, 10)}{first[1:]}+{second}"]
-        return [f"{first}+{second}", *raised]
+        return [] if first[0] == "9" else [f"{first}+{second}", f"{shift(first[0], 1, 10)}{first[1:]}+{second}"]
 
     def agreement(self, problem: str, answer: str, part_answers: Sequence[str]) -> float:
         """1 where the answer ends in one of the judge's answers."""

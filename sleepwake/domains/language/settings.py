@@ -96,6 +96,8 @@ class Challenger(Settings):
     more than the current one."""
     hope: float = Field(0.3, ge=0, le=1)
     """Share of accepted problems at a level in the last round from which the level above it is challenged too."""
+    push: int = Field(3, ge=1, le=20)
+    """Where fewer than `hope` were accepted at the current level in the last round, so many times more problems are set."""
     lead: int = Field(8, ge=0)
     """A family that is more than this many levels above the slowest one is not challenged."""
     raise_at: float = Field(0.85, gt=0, le=1)

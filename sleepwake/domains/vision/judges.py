@@ -13,7 +13,6 @@ from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.settings import (
     CnnLearner,
     MlpLearner,
-    NoReplay,
     OracleJudge,
     PeersJudge,
     RandomJudge,
@@ -122,11 +121,10 @@ class Peers(Untaught):
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
         """Each member learns the task as the learner does, with draws of its own."""
         told: list[Facts] = []
-        settings = self.around.wake.replay
         for place, member in enumerate(self.members):
             own = replay
-            if replay is not None and not isinstance(settings, NoReplay) and settings.target == "soft":
-                own = Answered(replay, [member.copy()], settings.temperature)
+            if isinstance(replay, Answered):
+                own = Answered(replay.source, [member.copy()], replay.temperature)
             member.grow(self.around.space.ids(task.parts), seed_at(seed, place, "rows"))
             told.append(learn(member, self.around.wake, task, examples, own, seed_at(seed, place)))
         return {

@@ -304,11 +304,11 @@ class SupervisedRehearsal(Settings):
     needs: ClassVar[tuple[str, ...]] = ("dreams",)
     type: Literal["supervised"] = "supervised"
     """Without a judge stage every dream counts as accepted."""
-    steps: int = Field(default=100, ge=1)
+    steps: int = Field(default=150, ge=1)
     """Optimizer steps a round."""
     batch: int = Field(default=64, ge=1)
     """Accepted dreams a step, and as many ordinary draws."""
-    lr: float = Field(default=3e-4, gt=0)
+    lr: float = Field(default=5e-4, gt=0)
     """Learning rate (Adam); halved for each night rolled back."""
     share: float = Field(default=0.3, ge=0, le=1)
     """Weight of the dreams in the loss; the rest is ordinary draws."""
@@ -329,7 +329,7 @@ class DistilConsolidation(Settings):
     needs: ClassVar[tuple[str, ...]] = ()
     type: Literal["distil"] = "distil"
     """The learner keeps what it has gained where the teacher doesn't contradict it."""
-    steps: int = Field(default=100, ge=1)
+    steps: int = Field(default=150, ge=1)
     """Optimizer steps a night."""
     batch: int = Field(default=128, ge=1)
     """Draws a step."""

@@ -1,0 +1,23 @@
+"""Ten optimizer steps a stage of every shipped recipe on a CUDA device; asked for with `-m gpu`."""
+
+from pathlib import Path
+
+import pytest
+
+from sleepwake import recipe as recipes
+from sleepwake import recipebook, session
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", recipebook.names())
+def test_ten_steps(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    recipe = recipes.load(recipebook.find(name))
+    folder = request.getfixturevalue("data") if "data" in recipes.resolved(recipe)["stream"] else None
+    settings = ["wake.steps=10", "sleep.rehearse.steps=10", "sleep.consolidate.steps=10", "sleep.rounds=1"]
+    opened = session.start(recipebook.find(name), settings, None, tmp_path / "run", False, "cuda", folder, 0.0)
+    opened.go_on(lambda _: None, 4)
+    assert session.status(tmp_path / "run", True)[1] == []
