@@ -165,9 +165,9 @@ def levels(measured: Mapping[str, Points], practised: Mapping[str, Points], nigh
     def paint(axes: "Axes") -> None:
         _nights(axes, nights)
         if not measured and len(practised) > len(COLOURS):
-            dots = sorted(dot for line in practised.values() for dot in line)
-            by_step = {step: [level for at, level in dots if at == step] for step, _ in dots}
-            axes.plot(*zip(*dots, strict=True), ".", color="#8f9ab5", markersize=5, label="each")
+            every = sorted(dot for line in practised.values() for dot in line)
+            by_step = {step: [level for at, level in every if at == step] for step, _ in every}
+            axes.plot(*zip(*every, strict=True), ".", color="#8f9ab5", markersize=5, label="each")
             mean = [sum(levels) / len(levels) for levels in by_step.values()]
             axes.plot(list(by_step), mean, color=COLOURS[0], marker="o", markersize=4, label="mean")
             axes.set_ylabel(unit)

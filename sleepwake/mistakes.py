@@ -88,7 +88,8 @@ def _walk(loc: tuple[int | str, ...], kind: str, table: Mapping[str, Any]) -> tu
     path: list[str] = []
     value: Any = table
     for index, key in enumerate(loc):
-        if (isinstance(value, Mapping) and key in value) or (isinstance(value, list) and isinstance(key, int)):
+        written = key in value if isinstance(value, Mapping) else isinstance(value, list)
+        if written:
             value = value[key]
         elif not (kind == "missing" and index == len(loc) - 1):
             continue
