@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from sleepwake import doctor as doctors
+from sleepwake import dreaming, recipebook, session, terminal
 from sleepwake import recipe as recipes
-from sleepwake import recipebook, session, terminal
 from sleepwake import sweep as sweeps
 from sleepwake.errors import DamagedRunError, RecipeError, SleepwakeError
 
@@ -161,6 +161,20 @@ def evaluate(folder: Dir, device: Device = "auto", data: Data = None) -> None:
         terminal.scores(pairs)
         if any(now != then for _, now, then in pairs):
             raise DamagedRunError("scores differ from the journal", f"check the files: sleepwake status {folder} --verify")
+
+
+@app.command()
+def dream(
+    folder: Dir,
+    out: Annotated[Path | None, typer.Option(help="The contact sheet; default beside the run's folder.")] = None,
+    device: Device = "auto",
+    data: Data = None,
+) -> None:
+    """Show what a run's last mind dreams, with its judge's verdicts. Example: sleepwake dream checkpoints/quickstart-0 --out dreams.png"""
+    with _errors(folder):
+        opened = session.reopen(folder, None, device, data, lambda text: typer.echo(f"warning: {text}", err=True), BEGAN)
+        for line in dreaming.dream(opened, out):
+            typer.echo(line)
 
 
 @app.command("sweep")
