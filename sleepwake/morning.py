@@ -84,7 +84,8 @@ def evaluate(phase: Phase, when: str, seen: int) -> list[float | None]:
     """Score the mind on the tests of the tasks seen, and audit its frontier; journal both."""
     recipe, domain, mind = phase.recipe, phase.domain, phase.mind
     with domain.guard.audit():
-        scores: list[float | None] = phase.call(domain.evaluate, mind, seen, recipe.evaluate.tests)
+        scope = "all" if when == "initial" else recipe.evaluate.tests
+        scores: list[float | None] = phase.call(domain.evaluate, mind, seen, scope)
         phase.note("evaluated", what="scores", when=when, scores=scores)
         frontier = phase.call(domain.frontier, mind) if recipe.evaluate.audit and when != "initial" else {}
     if frontier:
