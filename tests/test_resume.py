@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from sleepwake.checkpoint import RunFolder
 from sleepwake.cli import app
+from sleepwake.errors import DamagedRunError
 
 COMMAND = [sys.executable, "-m", "sleepwake.cli"]
 
@@ -112,7 +114,24 @@ def test_damage_to_any_file_is_found_and_told(tmp_path: Path, how: str) -> None:
         found = CliRunner().invoke(app, ["status", str(run), "--verify"])
         assert found.exit_code == 1, name
         assert Path(name).name in found.stderr, name
+        goes_on_from_a_whole_commit(run, name)
         shutil.rmtree(run)
+
+
+def goes_on_from_a_whole_commit(run: Path, damaged_file: str) -> None:
+    """What `resume` would do: a commit that is whole, with the journal up to it, or an error that names the file."""
+    folder = RunFolder(run)
+    try:
+        state, told = folder.recover()
+    except DamagedRunError as error:
+        assert Path(damaged_file).name in error.message
+    else:
+        assert state.last is not None
+        assert folder.damage(state.last) == folder.journal_damage(state.journal_bytes, state.journal_sha256) == []
+        newest = damaged_file.startswith(sorted(p.name for p in run.glob("0*"))[-1])
+        assert not newest or Path(damaged_file).name in "".join(told)
+    finally:
+        folder.release()
 
 
 @pytest.mark.parametrize("name", ["state.json", "recipe.json", "journal.jsonl", "newest", "only"])
