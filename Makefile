@@ -14,7 +14,7 @@ quickstart: .venv/installed
 	$(BIN)/sleepwake run quickstart --overwrite
 
 test: .venv/installed
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -117,4 +117,4 @@ def test_recipes_and_doctor(tmp_path: Path) -> None:
 def test_every_command_has_help_with_an_example() -> None:
     commands = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     for command in commands:
-        assert "Example: sleepwake" in call(command, "--help").output.replace("\n", " ").replace("  ", " "), command
+        assert "Example: sleepwake" in " ".join(call(command, "--help").output.split()), command
