@@ -33,19 +33,40 @@ def launch(recipe: str, folder: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*COMMAND, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def trial(recipe: str, folder: Path, instants: list[float]) -> list[str]:
-    """Kill at each instant in turn, then run to the end; returns the phases that were cut."""
-    cut = []
-    for instant in instants:
+def kill_at(recipe: str, folder: Path, instant: float) -> float:
+    """Start or go on, and kill at the instant; where the run has ended by then, wipe it and try at half of the instant.
+
+    Returns:
+        The instant at which a living process was killed, in seconds.
+    """
+    before = folder.with_name("before")
+    shutil.rmtree(before, ignore_errors=True)
+    if folder.exists():
+        shutil.copytree(folder, before, copy_function=shutil.copy)
+    while True:
         process = launch(recipe, folder)
         time.sleep(instant)
+        alive = process.poll() is None
         process.kill()
         process.wait()
+        if alive:
+            return instant
+        shutil.rmtree(folder)
+        if before.exists():
+            shutil.copytree(before, folder, copy_function=shutil.copy)
+        instant /= 2
+
+
+def trial(recipe: str, folder: Path, instants: list[float]) -> tuple[list[float], list[str]]:
+    """Kill at each instant in turn, then run to the end; returns the instants of the kills and the phases that were cut."""
+    killed, cut = [], []
+    for instant in instants:
+        killed.append(kill_at(recipe, folder, instant))
         commits = sorted(p.name for p in folder.glob("[0-9]*")) if folder.exists() else []
         cut.append(commits[-1] if commits else "before the first commit")
     code = launch(recipe, folder).wait()
     assert code == 0, f"resume ended with exit {code}"
-    return cut
+    return killed, cut
 
 
 def main() -> int:
@@ -58,7 +79,7 @@ def main() -> int:
     args.ledger.parent.mkdir(parents=True, exist_ok=True)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
     lines = [json.loads(line) for line in args.ledger.read_text().splitlines()] if args.ledger.exists() else []
-    known = {(line["recipe"], line["trial"]) for line in lines if line["commit"] == commit}
+    known = {(line["recipe"], line["trial"]) for line in lines if line["commit"] == commit and line.get("alive")}
     differed = 0
     with tempfile.TemporaryDirectory() as scratch:
         for recipe in args.recipes:
@@ -73,7 +94,7 @@ def main() -> int:
                 rng = random.Random(f"{recipe} {index}")
                 instants = [rng.uniform(0.5, duration) for _ in range(2 if index % 4 == 3 else 1)]
                 folder = Path(scratch) / "run"
-                cut = trial(recipe, folder, instants)
+                instants, cut = trial(recipe, folder, instants)
                 equal = fingerprint(folder) == expected
                 differed += not equal
                 line = {
