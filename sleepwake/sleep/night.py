@@ -59,7 +59,7 @@ def _stage(phase: Phase, name: str, work: Work, progress: Progress) -> tuple[Wor
     start = phase.watch.total
     work, facts = STAGES[name].run(phase, work)  # type: ignore[index]
     seconds = phase.watch.total - start
-    audited = name == ("rehearse" if "judge" not in phase.recipe.sleep.stages else "judge")
+    audited = name == ("rehearse" if "rehearse" in phase.recipe.sleep.stages else "judge")  # a trainer may bring verdicts of its own
     shown = _show(phase, work) if name == "judge" else {}
     phase.note("staged", stage=name, seconds=seconds, facts=facts, **shown)
     if audited and work.verdicts is not None and phase.recipe.evaluate.audit:
