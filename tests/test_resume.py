@@ -71,11 +71,15 @@ def test_kill_9_and_resume(whole: Path, tmp_path: Path) -> None:
     assert fingerprint(folder) == fingerprint(whole)
 
 
+def heed_ctrl_c() -> None:
+    """Where the tests themselves run in the background, a child inherits that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_the_last_commit_and_names_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "run"
-    process = subprocess.Popen(
-        [*COMMAND, "run", "vision/tiny", "--out", str(folder)], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
+    command = [*COMMAND, "run", "vision/tiny", "--out", str(folder)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, preexec_fn=heed_ctrl_c)
     deadline = time.monotonic() + 60
     while not list(folder.glob("00001-*")) and time.monotonic() < deadline:
         time.sleep(0.05)
