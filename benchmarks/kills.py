@@ -101,6 +101,7 @@ def main() -> int:
                     "recipe": recipe,
                     "trial": index,
                     "commit": commit,
+                    "alive": True,
                     "instants_s": instants,
                     "whole_s": duration,
                     "cut": cut,
