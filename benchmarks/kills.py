@@ -15,16 +15,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+
+from sleepwake.derived import fingerprint
 
 COMMAND = [sys.executable, "-m", "sleepwake.cli"]
-
-
-def fingerprint(run: Path) -> dict[str, Any]:
-    """Every committed file's hash, and the journal without `timing` and `resumed` events."""
-    files = {str(manifest.parent.name): json.loads(manifest.read_text())["files"] for manifest in run.glob("*/manifest.json")}
-    lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
-    return {"files": files, "journal": [{k: v for k, v in line.items() if k != "timing"} for line in lines if line["event"] != "resumed"]}
 
 
 def launch(recipe: str, folder: Path) -> subprocess.Popen[bytes]:

@@ -47,6 +47,10 @@ def _errors(path: Path | None = None) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+def _warn(text: str) -> None:
+    typer.echo(f"warning: {text}", err=True)
+
+
 def _interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
@@ -102,7 +106,7 @@ def sleep(folder: Dir, device: Device = "auto", data: Data = None) -> None:
 
 def _step(folder: Path, recipe: Path | None, device: str, data: Path | None, steps: int | None, only: str) -> None:
     with _errors():
-        opened = session.reopen(folder, recipe, device, data, lambda text: typer.echo(f"warning: {text}", err=True), BEGAN)
+        opened = session.reopen(folder, recipe, device, data, _warn, BEGAN)
         if session.is_finished(opened.folder):
             opened.folder.release()
             typer.echo(f"{folder} is finished; see {folder / 'report.html'}")
@@ -156,7 +160,7 @@ def explain(folder: Dir) -> None:
 def evaluate(folder: Dir, device: Device = "auto", data: Data = None) -> None:
     """Score the last commit again; it must equal the journal. Example: sleepwake eval checkpoints/quickstart-0"""
     with _errors():
-        opened = session.reopen(folder, None, device, data, lambda text: typer.echo(f"warning: {text}", err=True), BEGAN)
+        opened = session.reopen(folder, None, device, data, _warn, BEGAN)
         pairs = session.score_again(opened)
         terminal.scores(pairs)
         if any(now != then for _, now, then in pairs):
@@ -172,7 +176,7 @@ def dream(
 ) -> None:
     """Show what a run's last mind dreams, with its judge's verdicts. Example: sleepwake dream checkpoints/quickstart-0 --out dreams.png"""
     with _errors(folder):
-        opened = session.reopen(folder, None, device, data, lambda text: typer.echo(f"warning: {text}", err=True), BEGAN)
+        opened = session.reopen(folder, None, device, data, _warn, BEGAN)
         for line in dreaming.dream(opened, out):
             typer.echo(line)
 

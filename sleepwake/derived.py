@@ -1,4 +1,4 @@
-"""Files that are derived from a run's journal: summary.json after every commit, report.html when a person will look."""
+"""What is derived from a run's journal: summary.json after every commit, report.html when a person will look, and its fingerprint."""
 
 import json
 from hashlib import sha256
@@ -32,3 +32,11 @@ def size(folder: Path) -> int:
     """Bytes of a run's commits and journal on disk; hard links count once."""
     files = {file.stat().st_ino: file.stat().st_size for file in folder.glob("*/**/*") if file.is_file()}
     return sum(files.values()) + (folder / "journal.jsonl").stat().st_size
+
+
+def fingerprint(folder: Path) -> dict[str, Any]:
+    """All that must be equal between equal runs: every committed file's hash, and the journal without `timing` and `resumed` events."""
+    files = {manifest.parent.name: json.loads(manifest.read_text())["files"] for manifest in sorted(folder.glob("*/manifest.json"))}
+    lines = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
+    journal = [{key: value for key, value in line.items() if key != "timing"} for line in lines if line["event"] != "resumed"]
+    return {"files": files, "journal": journal}

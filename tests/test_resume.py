@@ -15,17 +15,10 @@ from typer.testing import CliRunner
 
 from sleepwake.checkpoint import RunFolder
 from sleepwake.cli import app
+from sleepwake.derived import fingerprint
 from sleepwake.errors import DamagedRunError
 
 COMMAND = [sys.executable, "-m", "sleepwake.cli"]
-
-
-def fingerprint(run: Path) -> dict[str, object]:
-    """All that must be equal between equal runs: every committed file, and the journal without `timing` and `resumed` events."""
-    files = {str(manifest.parent.name): json.loads(manifest.read_text())["files"] for manifest in run.glob("*/manifest.json")}
-    lines = [json.loads(line) for line in (run / "journal.jsonl").read_text().splitlines()]
-    journal = [{key: value for key, value in line.items() if key != "timing"} for line in lines if line["event"] != "resumed"]
-    return {"files": files, "journal": journal}
 
 
 @pytest.fixture(scope="module")
