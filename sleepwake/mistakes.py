@@ -18,7 +18,8 @@ def tell(model: type[BaseModel], error: ValidationError, table: Mapping[str, Any
         error: what pydantic found.
         table: the table as it was read.
     """
-    told = list(dict.fromkeys(_one(model, dict(item), table) for item in error.errors(include_url=False)))
+    found = [{**item, "msg": message} for item in error.errors(include_url=False) for message in item["msg"].split("\n")]
+    told = list(dict.fromkeys(_one(model, item, table) for item in found))
     count = "1 mistake" if len(told) == 1 else f"{len(told)} mistakes"
     return "\n".join([count, *(f"  {what}\n    write: {write}" for what, write in told)])
 
@@ -57,8 +58,9 @@ def line(key: str, field: FieldInfo | None) -> str:
     if not field.is_required():
         return f"{key} = {_toml(field.get_default(call_default_factory=True))}"
     options = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    first = next(iter(get_args(field.annotation)), field.annotation) if not options else field.annotation
     examples = {"str": f'"{key}"', "int": "1", "float": "0.5", "bool": "true"}
-    example = examples.get(getattr(field.annotation, "__name__", ""), "...")
+    example = examples.get(getattr(first, "__name__", ""), "...")
     return f"{key} = {json.dumps(options[0]) if options else example}"
 
 

@@ -15,7 +15,11 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from sleepwake import mistakes
 from sleepwake.domains import DOMAINS
 from sleepwake.domains.language import settings as language
+from sleepwake.domains.vision import night_settings as dreams
 from sleepwake.domains.vision import settings as vision
+from sleepwake.domains.vision import stream_settings as streams
+from sleepwake.domains.vision import wake_settings as days
+from sleepwake.domains.vision.combinations import check_together
 from sleepwake.errors import RecipeError
 from sleepwake.policy import Plan, Policy, Schedule
 from sleepwake.settings import Settings
@@ -47,9 +51,9 @@ class Sleep(Settings):
 class VisionSleep(Sleep):
     """A vision domain's night."""
 
-    rehearse: vision.Rehearse = Field(default=vision.SupervisedRehearsal())
+    rehearse: dreams.Rehearse = Field(default=dreams.SupervisedRehearsal())
     """How the learner trains on accepted dreams."""
-    consolidate: vision.Consolidate = Field(default=vision.DistilConsolidation())
+    consolidate: dreams.Consolidate = Field(default=dreams.DistilConsolidation())
     """How the night is folded into the lasting weights."""
 
 
@@ -65,7 +69,7 @@ class LanguageSleep(Sleep):
 class Morning(Settings):
     """The gate after a night."""
 
-    probes: Literal["kept", "dreamed"] = "dreamed"
+    probes: Literal["kept", "dreamed", "none"] = "dreamed"
     """What the gate looks at: "kept" is held back from each day's data and counts as stored; "dreamed" is drawn at dusk."""
     tolerance: float = Field(0.02, ge=0, le=1)
     """A task's probe score may fall by this, or by two standard errors where that is more."""
@@ -134,24 +138,24 @@ class VisionRecipe(Common):
 
     domain: vision.DomainSettings
     """What kind of mind."""
-    stream: vision.Stream
+    stream: streams.Stream
     """The tasks and where their data are."""
-    learner: vision.Learner
+    learner: days.Learner
     """The classifier."""
-    dreamer: vision.Dreamer
+    dreamer: dreams.Dreamer = dreams.NoDreamer()
     """What makes images by night, and replay by day."""
-    challenger: vision.Challenger
+    challenger: dreams.Challenger = dreams.NoChallenger()
     """What sets the practice."""
-    judge: vision.Judge
+    judge: dreams.Judge = dreams.NoJudge()
     """What rewards dreams without ground truth."""
-    wake: vision.Wake
+    wake: days.Wake
     """How a day is learned."""
     sleep: VisionSleep = VisionSleep()
     """What happens in a night."""
 
     @model_validator(mode="after")
     def _together(self) -> "VisionRecipe":
-        vision.check_together(self.judge, self.morning.probes)
+        check_together(self)
         return self
 
 

@@ -110,8 +110,8 @@ class Judge(Part, Protocol):
 class Memory(Part, Protocol):
     """Where replay comes from by day: nothing, stored examples, noise, or the dreamer."""
 
-    def source(self, mind: "Mind", task: Task, seed: int) -> Source | None:
-        """Replay of all tasks before this one; holds copies of whatever must not move while the learner learns."""
+    def source(self, mind: "Mind", task: Task, examples: Any, seed: int) -> Source | None:
+        """Replay for all tasks before this one; holds copies of whatever must not move while the learner learns."""
         ...
 
     def store(self, task: Task, examples: Any, seed: int) -> Facts:

@@ -19,7 +19,7 @@ def run_wake(phase: Phase) -> Progress:
         ahead = phase.call(domain.ahead, mind, task)
     phase.note("evaluated", what="ahead", ahead=ahead)
 
-    replay = phase.call(mind.memory.source, mind, task, phase.seed("wake", "memory"))
+    replay = phase.call(mind.memory.source, mind, task, examples, phase.seed("wake", "memory"))
     learned = phase.call(mind.learner.learn, task, examples, replay, phase.seed("wake", "learner"))
     judged = phase.call(mind.judge.learn, task, examples, replay, phase.seed("wake", "judge"))
     fitted = phase.call(mind.dreamer.fit, task, examples, replay, mind.learner, phase.seed("wake", "dreamer"))

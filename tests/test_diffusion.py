@@ -18,9 +18,9 @@ from sleepwake.domains.vision.diffusion_dreamers import DiffusionDreamer
 from sleepwake.domains.vision.domain import build
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.settings import DiffusionDreamer as Settings
-from sleepwake.domains.vision.settings import MlpLearner
+from sleepwake.domains.vision.night_settings import DiffusionDreamer as Settings
 from sleepwake.domains.vision.soft_prompts import SoftPrompts
+from sleepwake.domains.vision.wake_settings import MlpLearner
 from sleepwake.records import Task
 
 torch.set_num_threads(1)  # two on shared cores are many times slower at this size

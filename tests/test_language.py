@@ -48,7 +48,7 @@ def day(domain: Language, mind: Mind, index: int = 0, seed: int = 1) -> dict[str
     task = domain.tasks[index]
     rest = mind.probes.keep(task, domain.examples(task), seed)
     mind.learner.open(task, seed)
-    replay = mind.memory.source(mind, task, seed)
+    replay = mind.memory.source(mind, task, rest, seed)
     facts = mind.learner.learn(task, rest, replay, seed)
     mind.memory.store(task, rest, seed)
     return dict(facts)
@@ -396,10 +396,10 @@ def test_grpo_with_a_reference_needs_a_lora() -> None:
 def test_replay_of_earlier_families(replay: str, tmp_path: Path) -> None:
     domain = made(*FAST, f'wake.replay.type="{replay}"', 'stream.tasks=[["reverse"], ["copy"]]', "wake.steps=150")
     mind = domain.mind()
-    assert mind.memory.source(mind, domain.tasks[0], 0) is None
+    assert mind.memory.source(mind, domain.tasks[0], domain.examples(domain.tasks[0]), 0) is None
     day(domain, mind, 0)
     mind.learner.open(domain.tasks[1], 0)
-    source = mind.memory.source(mind, domain.tasks[1], 0)
+    source = mind.memory.source(mind, domain.tasks[1], domain.examples(domain.tasks[1]), 0)
     if replay == "none":
         assert source is None
         return

@@ -17,8 +17,9 @@ from sleepwake.domains.vision.domain import Vision, build
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import agreement
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.settings import CLASSES, CnnLearner, MlpLearner
-from sleepwake.domains.vision.training import Answered, Shuffled, loss_of, train
+from sleepwake.domains.vision.settings import CLASSES
+from sleepwake.domains.vision.training import Answered, Shuffled, Term, loss_of, train
+from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner
 from sleepwake.errors import DataError, RecipeError
 from sleepwake.records import Verdicts
 from sleepwake.roles import Mind, NightBreachError
@@ -37,7 +38,7 @@ def day(domain: Vision, mind: Mind, index: int, seed: int = 1) -> None:
     task = domain.tasks[index]
     rest = mind.probes.keep(task, domain.examples(task), seed)
     mind.learner.open(task, seed)
-    replay = mind.memory.source(mind, task, seed)
+    replay = mind.memory.source(mind, task, rest, seed)
     mind.learner.learn(task, rest, replay, seed)
     mind.judge.learn(task, rest, replay, seed)
     mind.dreamer.fit(task, rest, replay, mind.learner, seed)
@@ -222,7 +223,7 @@ def test_the_loop_learns_and_repeats_itself() -> None:
     for _ in range(2):
         net = Classifier(MlpLearner(hidden=[8]), SPACE, seed=1)
         net.grow([0, 1], seed=2)
-        facts = train(net, [(1.0, Shuffled(batch))], steps=60, batch=8, lr=0.02, seed=3)
+        facts = train(net, [Term(1.0, Shuffled(batch), 8)], steps=60, lr=0.02, seed=3)
         assert facts["loss_last"] < 0.07 < facts["loss_first"]
         states.append(net.state_dict())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
@@ -291,10 +292,10 @@ def test_a_budget_is_shared_by_the_classes() -> None:
 def test_replay_knows_old_classes_alone_and_stands_still(replay: str, target: str) -> None:
     domain = made(f'wake.replay={replay[:-1]}, target="{target}"}}', *FAST)
     mind = domain.mind()
-    assert mind.memory.source(mind, domain.tasks[0], 0) is None
+    assert mind.memory.source(mind, domain.tasks[0], domain.examples(domain.tasks[0]), 0) is None
     day(domain, mind, 0)
     mind.learner.open(domain.tasks[1], 5)
-    source = mind.memory.source(mind, domain.tasks[1], 6)
+    source = mind.memory.source(mind, domain.tasks[1], domain.examples(domain.tasks[1]), 6)
     first = source.draw(20, 7)
     assert len(first) == 20
     assert set(first.labels_N.tolist()) <= {0, 1}
@@ -492,7 +493,7 @@ def test_evaluation_ahead_and_of_an_untouched_mind() -> None:
     assert ahead["gem"] is not None
     assert ahead["masked"] is not None
     assert ahead["gem"] <= ahead["masked"]
-    assert domain.test_sizes == [len(domain.stream.test(task)) for task in domain.tasks]
+    assert domain.test_sizes == [len(domain.stream.test(test)) for test in domain.stream.dealt]
 
 
 def test_a_contact_sheet_of_dreams(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class NoMemory:
     def __init__(self, chosen: settings.NoReplay, limit: int) -> None:
         pass
 
-    def source(self, mind: Mind, task: Task, seed: int) -> Source | None:
+    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """None."""
         return None
 
@@ -72,7 +72,7 @@ class GeneratedMemory(NoMemory):
     def __init__(self, chosen: settings.GeneratedReplay, limit: int) -> None:
         self.limit = limit
 
-    def source(self, mind: Mind, task: Task, seed: int) -> Source | None:
+    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """A copy of the learner before the day, writing the families before this task's."""
         earlier = [name for name in mind.learner.known if name not in task.parts]
         return Rewritten(mind.learner.copy(), earlier, self.limit) if earlier else None
@@ -97,7 +97,7 @@ class ExactMemory(NoMemory):
         self.budget = chosen.budget
         self.by_family: dict[str, tuple[Line, ...]] = {}
 
-    def source(self, mind: Mind, task: Task, seed: int) -> Source | None:
+    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """The stored lines."""
         return Stored(dict(self.by_family)) if self.by_family else None
 

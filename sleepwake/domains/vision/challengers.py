@@ -8,7 +8,7 @@ import torch
 
 from sleepwake.domains.tensors import generator, load_json, save_json
 from sleepwake.domains.vision.images import Batch, Space
-from sleepwake.domains.vision.settings import ConfusionChallenger, RandomChallenger
+from sleepwake.domains.vision.night_settings import ConfusionChallenger, RandomChallenger
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as seed_at

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from sleepwake.domains.vision.images import Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.settings import DistilConsolidation
-from sleepwake.domains.vision.training import Answered, train
+from sleepwake.domains.vision.night_settings import DistilConsolidation
+from sleepwake.domains.vision.training import Answered, Term, train
 from sleepwake.records import Facts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as seed_at
@@ -42,7 +42,7 @@ class Distil:
         sample_NCHW = draws.draw(SAMPLE, seed_at(seed, "sample")).images_NCHW
         before = divergence(teacher, night, sample_NCHW)
         towards = Answered(draws, [teacher, night], settings.temperature, weights=[settings.dusk, 1 - settings.dusk])
-        facts = train(mind.learner.net, [(1.0, towards)], settings.steps, settings.batch, settings.lr, seed_at(seed, "train"))
+        facts = train(mind.learner.net, [Term(1.0, towards, settings.batch)], settings.steps, settings.lr, seed_at(seed, "train"))
         return {
             **facts,
             "divergence_before": round(before, 6),

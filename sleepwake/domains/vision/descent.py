@@ -1,32 +1,44 @@
 """The one optimizer loop: of the classifier by day and night, and of the generators."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from sleepwake.records import Facts
 
+Step = Callable[[], Any]
 
-def descend(parameters: Iterable[nn.Parameter], loss_at: Callable[[int], Tensor], steps: int, lr: float) -> Facts:
-    """Minimise a loss with a fresh Adam (betas 0.9 and 0.999).
+
+def adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
+    """A fresh Adam with betas 0.9 and 0.999; fused, which keeps its counters on the parameters' device."""
+    return torch.optim.Adam(parameters, lr=lr, fused=True)
+
+
+def just(step: Step) -> None:
+    """Take a step, and do nothing about it."""
+    step()
+
+
+def descend(optimizer: torch.optim.Optimizer, loss_at: Callable[[int], Tensor], steps: int, take: Callable[[Step], None] = just) -> Facts:
+    """Minimise a loss.
 
     Args:
-        parameters: changed in place.
+        optimizer: of the parameters, which are changed in place.
         loss_at: the loss of a step, with its own draws.
         steps: how many.
-        lr: learning rate.
+        take: calls the optimizer's step once; what must look at the weights before and after it stands around that call.
 
     Returns:
         steps, and the loss over the first and the last tenth of them.
     """
-    optimizer = torch.optim.Adam(parameters, lr=lr, fused=True)  # fused keeps its counters on the parameters' device
     losses: list[Tensor] = []
     for step in range(steps):
         loss = loss_at(step)
         optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        take(optimizer.step)
         losses.append(loss.detach())
     tenth = max(1, steps // 10)
     first, last = (float(torch.stack(part).mean()) for part in (losses[:tenth], losses[-tenth:]))

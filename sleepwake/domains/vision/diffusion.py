@@ -8,9 +8,9 @@ from transformers import CLIPTextConfig
 
 from sleepwake.domains.tensors import generator, seeded
 from sleepwake.domains.vision import strokes
-from sleepwake.domains.vision.descent import descend
+from sleepwake.domains.vision.descent import adam, descend
 from sleepwake.domains.vision.images import Space
-from sleepwake.domains.vision.settings import DiffusionDreamer
+from sleepwake.domains.vision.night_settings import DiffusionDreamer
 from sleepwake.domains.vision.text_encoder import SoftPromptClip
 from sleepwake.records import Facts
 from sleepwake.seeds import seed as seed_at
@@ -106,6 +106,6 @@ class StrokeDiffusion(nn.Module):
             return self.loss(images_N1HW.to(device), captions_NL.to(device), seed_at(seed, step))
 
         self.requires_grad_(True).train()
-        facts = descend(self.parameters(), loss_at, settings.steps, settings.lr)
+        facts = descend(adam(self.parameters(), settings.lr), loss_at, settings.steps)
         self.freeze()
         return {**facts, "samples": settings.steps * settings.batch}

@@ -13,7 +13,7 @@ from sleepwake.domains.vision.challengers import Challenge
 from sleepwake.domains.vision.diffusion import StrokeDiffusion
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.settings import DiffusionDreamer as Settings
+from sleepwake.domains.vision.night_settings import DiffusionDreamer as Settings
 from sleepwake.domains.vision.soft_prompts import SoftPrompts
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at

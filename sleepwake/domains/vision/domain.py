@@ -9,11 +9,12 @@ from sleepwake.domains import load_class
 from sleepwake.domains.tensors import set_up
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import Surroundings
-from sleepwake.domains.vision.networks import Classifier
+from sleepwake.domains.vision.networks import Classifier, Solver
 from sleepwake.domains.vision.pictures import contact_sheet
-from sleepwake.domains.vision.settings import CLASSES, MlpLearner
-from sleepwake.domains.vision.streams import Stream
-from sleepwake.domains.vision.training import Shuffled, train
+from sleepwake.domains.vision.settings import CLASSES
+from sleepwake.domains.vision.streams import Stream, Test
+from sleepwake.domains.vision.training import Shuffled, Term, train
+from sleepwake.domains.vision.wake_settings import MlpLearner
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Guard, Mind
 from sleepwake.seeds import seed as seed_at
@@ -21,6 +22,10 @@ from sleepwake.seeds import seed as seed_at
 ORACLE = MlpLearner(hidden=[256, 256])
 ORACLE_STEPS, ORACLE_BATCH, ORACLE_LR = 1500, 128, 1e-3
 """The audit's own classifier: the same for every recipe and seed of a stream."""
+
+
+LABELS = {"class": "seen", "task": "task", "domain": "shared"}
+"""Among which labels answers are chosen: of all classes seen so far, of the test's own task, or those that all tasks share."""
 
 
 def build(recipe: Any, device: str, places: tuple[Path, ...]) -> "Vision":
@@ -36,18 +41,17 @@ class Vision:
     """A class-incremental stream of images, and minds that learn it."""
 
     metric = "accuracy"
-    labels = "seen"
-    """Answers are chosen among the classes seen so far."""
 
     def __init__(self, recipe: Any, device: str, places: tuple[Path, ...]) -> None:
         self.recipe, self.guard = recipe, Guard()
         placed = set_up(device, recipe.threads)
-        images = load_class(CLASSES["stream"][recipe.stream.type])(recipe.stream, places)
-        self.stream = Stream(recipe.stream, images, recipe.seed, placed, self.guard)
+        sets = load_class(CLASSES["stream"][recipe.stream.type])(recipe.stream, places)
+        self.stream = Stream(recipe.stream, sets, recipe.seed, placed, self.guard)
         self.space: Space = self.stream.space
         self.tasks: list[Task] = self.stream.tasks
-        self.tests = [task.name for task in self.tasks]
-        self.test_sizes = [self.stream.test_size(task) for task in self.tasks]
+        self.tests = [test.name for test in self.stream.dealt]
+        self.test_sizes = [len(test.images.places_N) for test in self.stream.dealt]
+        self.labels = LABELS[recipe.stream.scenario]
         self.rehearsal = load_class(CLASSES["rehearse"][recipe.sleep.rehearse.type])(recipe.sleep.rehearse, self.space)
         consolidate = recipe.sleep.consolidate
         self.consolidation = load_class(CLASSES["consolidate"][consolidate.type])(consolidate, self.space)
@@ -77,18 +81,18 @@ class Vision:
         if not net.classes:
             net = net.copy()
             net.grow(range(len(self.space.classes)), self.space.at("untouched"))
-        scored = self.tasks if scope == "all" else self.tasks[:seen]
-        rest = [None] * (len(self.tasks) - len(scored))
-        return [self._accuracy(net, task) for task in scored] + rest
+        return [self._accuracy(net, test) if scope == "all" or test.home < seen else None for test in self.stream.dealt]
 
-    def _accuracy(self, net: Classifier, task: Task, only: list[int] | None = None) -> float:
-        test = self.stream.test(task)
-        return round(_share(net.answer(test.images_NCHW, only=only) == test.labels_N), 6)
+    def _accuracy(self, net: Solver, test: Test, only: list[int] | None = None) -> float:
+        batch = self.stream.test(test)
+        if self.space.told:
+            only = self.space.ids(list(test.images.names.values()))
+        return round(_share(net.answer(batch.images_NCHW, only=only) == batch.labels_N), 6)
 
     def ahead(self, mind: Mind, task: Task) -> dict[str, float | None]:
         """Accuracy on a task that was opened but not learned: among all rows (GEM's), and among its own classes alone (masked)."""
-        net = mind.learner.net
-        gem, masked = self._accuracy(net, task), self._accuracy(net, task, only=self.space.ids(task.parts))
+        net, test = mind.learner.net, self.stream.of(task)
+        gem, masked = self._accuracy(net, test), self._accuracy(net, test, only=self.space.ids(task.parts))
         return {"gem": gem, "masked": masked, "remap": None, "probe": None, "speed": None}
 
     def oracle(self) -> Classifier:
@@ -101,7 +105,7 @@ class Vision:
                 first = first.concat(other)
             net = Classifier(ORACLE, self.space, seed_at(0, "oracle"))
             net.grow(range(len(self.space.classes)), seed_at(0, "oracle", "rows"))
-            train(net, [(1.0, Shuffled(first))], ORACLE_STEPS, ORACLE_BATCH, ORACLE_LR, seed_at(0, "oracle", "train"))
+            train(net, [Term(1.0, Shuffled(first), ORACLE_BATCH)], ORACLE_STEPS, ORACLE_LR, seed_at(0, "oracle", "train"))
             self._oracle = net
         return self._oracle
 

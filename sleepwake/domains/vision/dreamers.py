@@ -13,8 +13,8 @@ from sleepwake.domains.vision.challengers import Challenge
 from sleepwake.domains.vision.generators import Decoder, Recalled, Supply, Vae, fit, tell
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.settings import CvaeDreamer as CvaeSettings
-from sleepwake.domains.vision.settings import VaeSettings
+from sleepwake.domains.vision.night_settings import CvaeDreamer as CvaeSettings
+from sleepwake.domains.vision.night_settings import VaeSettings
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
 

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sleepwake.domains.tensors import generator, seeded
-from sleepwake.domains.vision.descent import descend
+from sleepwake.domains.vision.descent import adam, descend
 from sleepwake.domains.vision.images import Space
-from sleepwake.domains.vision.settings import VaeSettings
+from sleepwake.domains.vision.wake_settings import VaeShape
 from sleepwake.records import Facts
 from sleepwake.seeds import seed as seed_at
 
@@ -45,7 +45,7 @@ class Decoder(nn.Module):
         told: how many classes it is told apart (one-hot beside the code); 0 for none.
     """
 
-    def __init__(self, settings: VaeSettings, space: Space, groups: int, told: int, seed: int) -> None:
+    def __init__(self, settings: VaeShape, space: Space, groups: int, told: int, seed: int) -> None:
         super().__init__()
         self.settings, self.space, self.told = settings, space, told
         with seeded(seed, space.device):
@@ -102,7 +102,7 @@ class Decoder(nn.Module):
 class Vae(nn.Module):
     """Encoder and decoder; what it learns from is given group by group."""
 
-    def __init__(self, settings: VaeSettings, space: Space, groups: int, told: int, seed: int) -> None:
+    def __init__(self, settings: VaeShape, space: Space, groups: int, told: int, seed: int) -> None:
         super().__init__()
         self.settings, self.space = settings, space
         self.decoder = Decoder(settings, space, groups, told, seed_at(seed, "decoder"))
@@ -172,4 +172,4 @@ def fit(vae: Vae, parts: Sequence[tuple[float, Supply | Recalled]], seed: int) -
         return torch.stack(terms).sum()
 
     samples = settings.steps * settings.batch * vae.decoder.groups * len(parts)
-    return {**descend(vae.parameters(), loss_at, settings.steps, settings.lr), "samples": samples}
+    return {**descend(adam(vae.parameters(), settings.lr), loss_at, settings.steps), "samples": samples}

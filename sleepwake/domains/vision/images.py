@@ -19,12 +19,16 @@ class Space:
         classes: names of all classes of the stream, in the order in which they are learned; a class's id is its place here.
         device: where tensors live.
         seed: the recipe's seed.
+        tasks: ids of the classes of each task.
+        told: whether it is told which task an image is from, so that only that task's classes compete for an answer.
     """
 
     shape: tuple[int, int, int]
     classes: tuple[str, ...]
     device: torch.device
     seed: int
+    tasks: tuple[tuple[int, ...], ...] = ()
+    told: bool = False
 
     @property
     def pixels(self) -> int:
@@ -35,6 +39,14 @@ class Space:
     def ids(self, names: Sequence[str]) -> list[int]:
         """The ids of named classes."""
         return [self.classes.index(name) for name in names]
+
+    def before(self, task: int) -> list[int]:
+        """Ids of the classes that were taught before the task of this number."""
+        return list(dict.fromkeys(name for group in self.tasks[:task] for name in group))
+
+    def among(self, parts: Sequence[str]) -> list[int] | None:
+        """Ids that compete for the answer on an image of these classes; None: all that the learner knows."""
+        return self.ids(parts) if self.told else None
 
     def at(self, *position: int | str) -> int:
         """A seed for a place in this mind, such as the first weights of a role."""

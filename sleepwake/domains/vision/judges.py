@@ -10,16 +10,10 @@ from sleepwake.domains.tensors import generator, module_bytes
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.learners import learn, load_classifier, save_classifier
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.settings import (
-    CnnLearner,
-    MlpLearner,
-    OracleJudge,
-    PeersJudge,
-    RandomJudge,
-    SelfJudge,
-    Wake,
-)
+from sleepwake.domains.vision.night_settings import NoJudge as NoJudgeSettings
+from sleepwake.domains.vision.night_settings import OracleJudge, PeersJudge, RandomJudge, SelfJudge
 from sleepwake.domains.vision.training import Answered, Source
+from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, Wake
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.seeds import seed as seed_at
 
@@ -103,6 +97,13 @@ class Untaught:
     def metrics(self) -> Facts:
         """No bytes."""
         return {"bytes": 0}
+
+
+class NoJudge(Untaught):
+    """Judges nothing."""
+
+    def __init__(self, settings: NoJudgeSettings, around: Surroundings) -> None:
+        super().__init__(around)
 
 
 class Peers(Untaught):

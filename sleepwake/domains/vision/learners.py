@@ -1,25 +1,36 @@
 """The learner: a classifier that gains rows as tasks open."""
 
 from pathlib import Path
+from typing import Any
 
+import torch
+
+from sleepwake.domains import load_class
 from sleepwake.domains.tensors import load_json, load_module, module_bytes, save_json, save_module
+from sleepwake.domains.vision.descent import adam
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.settings import CnnLearner, MlpLearner, Wake
-from sleepwake.domains.vision.training import Shuffled, Source, train
+from sleepwake.domains.vision.settings import CLASSES
+from sleepwake.domains.vision.training import Shuffled, Source, Term, train
+from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, SoftmaxHead, Wake
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
 
 
 class Classifying:
-    """An MLP or CNN with one head over all classes seen so far."""
+    """A network trained by gradients, with one head over all classes seen so far, or one a task where tasks are told.
+
+    A method is what the recipe's [wake] chooses: where replay comes from and what it aims at, the penalty, the head.
+    """
 
     def __init__(self, settings: MlpLearner | CnnLearner, wake: Wake, space: Space) -> None:
         self.settings, self.wake, self.space = settings, wake, space
         self.net = Classifier(settings, space, space.at("learner"))
+        self.penalty: Any = load_class(CLASSES["penalty"][wake.penalty.type])(wake.penalty)
+        self.head: Any = load_class(CLASSES["head"][wake.head.type])(wake.head)
 
     def open(self, task: Task, seed: int) -> None:
-        """Add a row for each class of the task; start afresh before, where the recipe says so."""
+        """Add a row for each new class of the task; start afresh before, where the recipe says so."""
         if self.wake.restart:
             self.restart(self.net.classes, seed)
         self.net.grow(self.space.ids(task.parts), seed_at(seed, "rows"))
@@ -31,31 +42,68 @@ class Classifying:
 
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
         """Learn a task from its images mixed with replay; `learned` is the share answered right after it and not before."""
-        before_N = self.net.answer(examples.images_NCHW) == examples.labels_N
-        facts = learn(self.net, self.wake, task, examples, replay, seed)
-        after_N = self.net.answer(examples.images_NCHW) == examples.labels_N
+        net, wake, only = self.net, self.wake, self.space.among(task.parts)
+        before_N = net.answer(examples.images_NCHW, only) == examples.labels_N
+        self.head.begin(net, task, replay is not None, seed_at(seed, "head"))
+        self.penalty.begin(net)
+        facts = train(
+            net, terms(wake, self.space, task, examples, replay), wake.steps, wake.lr, seed, self._optimizer(task),
+            extra=lambda: self.penalty.loss(net), take=lambda step: self.penalty.take(net, step),
+        )  # fmt: skip
+        self.penalty.end(net, examples, seed_at(seed, "penalty"))
+        replayed = wake.steps * (wake.replay_batch or wake.batch) if replay is not None else 0
+        self.head.end(net, examples, replayed, negative=getattr(wake.replay, "mode", "") == "negative")
+        after_N = net.answer(examples.images_NCHW, only) == examples.labels_N
         return {**facts, "learned": round((after_N & ~before_N).float().mean().item(), 6)}
 
+    def _optimizer(self, task: Task) -> torch.optim.Optimizer:
+        net, wake = self.net, self.wake
+        body_lr = wake.body_lr or wake.lr
+        frozen = task.index > 0 and self.head.freezes
+        groups: Any = [{"params": [net.weight_RF, net.bias_R], "lr": wake.lr}]
+        if not frozen:
+            groups.insert(0, {"params": list(net.body.parameters()), "lr": body_lr if task.index else wake.lr})
+        if wake.optimizer == "sgd":
+            return torch.optim.SGD(groups, lr=wake.lr, momentum=wake.momentum)
+        return adam(groups, wake.lr)
+
     def save(self, folder: Path) -> None:
-        """Weights, and the class of each row."""
+        """Weights, the class of each row, and what penalty and head keep."""
         save_classifier(self.net, folder)
+        self.penalty.save(folder)
+        save_json(self.head.state(), folder / "head.json")
 
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote."""
         self.net = load_classifier(self.settings, self.space, folder)
+        self.penalty.load(folder, self.space.device)
+        self.head.restore(load_json(folder / "head.json"))
 
     def metrics(self) -> Facts:
         """Rows and bytes."""
-        return {"rows": len(self.net.classes), "bytes": module_bytes(self.net)}
+        return {
+            "rows": len(self.net.classes),
+            "bytes": module_bytes(self.net) + self.penalty.bytes,
+            "memory": {"snapshots": self.penalty.bytes},
+        }
+
+
+def terms(wake: Wake, space: Space, task: Task, examples: Batch, replay: Source | None) -> list[Term]:
+    """A day's loss: r current + (1 - r) replay (Shin et al. 2017, equation 1), r = 1/N after N tasks (van de Ven & Tolias 2018)."""
+    ids, told = space.ids(task.parts), space.told
+    alone = isinstance(wake.head, SoftmaxHead) and wake.head.active == "task"
+    ratio = 1 / (task.index + 1) if wake.ratio == "1/N" else float(wake.ratio)
+    current = ratio if replay is not None else 1.0
+    day = [Term(current, Shuffled(examples), wake.batch, among=ids if alone or told else None)]
+    if replay is None:
+        return day
+    negative = getattr(wake.replay, "mode", "") == "negative" and isinstance(wake.head, SoftmaxHead)
+    return [*day, Term(1 - current, replay, wake.replay_batch or wake.batch, taught=ids if negative else None)]
 
 
 def learn(net: Classifier, wake: Wake, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
-    """A day: L = (1/N) current + (1 - 1/N) replay, where N tasks have been begun (van de Ven & Tolias 2018, section 4)."""
-    current = 1 / (task.index + 1) if replay is not None else 1.0
-    parts: list[tuple[float, Source]] = [(current, Shuffled(examples))]
-    if replay is not None:
-        parts.append((1 - current, replay))
-    return train(net, parts, wake.steps, wake.batch, wake.lr, seed)
+    """A plain day of a network beside the learner: the same loss, without penalty and head."""
+    return train(net, terms(wake, net.space, task, examples, replay), wake.steps, wake.lr, seed)
 
 
 def save_classifier(net: Classifier, folder: Path) -> None:

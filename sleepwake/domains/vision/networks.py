@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from sleepwake.domains.tensors import seeded
 from sleepwake.domains.vision.images import Space
-from sleepwake.domains.vision.settings import CnnLearner, MlpLearner
+from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner
 
 
 def mlp(space: Space, hidden: Sequence[int]) -> nn.Sequential:
@@ -30,39 +30,33 @@ def cnn(space: Space, channels: Sequence[int], hidden: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * height * width, hidden), nn.ReLU())
 
 
-class Classifier(nn.Module):
-    """A body and a linear head that has a row for each class it knows, and grows.
+class Solver(nn.Module):
+    """What answers: rows of logits, one a class that it knows.
 
     Attributes:
         classes: the class id of each row.
     """
 
-    def __init__(self, settings: MlpLearner | CnnLearner, space: Space, seed: int) -> None:
+    def __init__(self, space: Space) -> None:
         super().__init__()
-        self.settings, self.space = settings, space
-        with seeded(seed, space.device):
-            if isinstance(settings, CnnLearner):
-                self.body, width = cnn(space, settings.channels, settings.hidden), settings.hidden
-            else:
-                self.body, width = mlp(space, settings.hidden), settings.hidden[-1]
-        self.weight_RF = nn.Parameter(torch.empty((0, width), device=space.device))
-        self.bias_R = nn.Parameter(torch.empty(0, device=space.device))
+        self.space = space
         self.classes: list[int] = []
 
     def grow(self, classes: Sequence[int], seed: int) -> None:
-        """Add a freshly initialised row for each class; the rows that are there stay as they are."""
-        assert not set(classes) & set(self.classes)
-        if not classes:
-            return
-        with seeded(seed, self.space.device):
-            new = nn.Linear(self.weight_RF.shape[1], len(classes))
-        self.weight_RF = nn.Parameter(torch.cat([self.weight_RF.detach(), new.weight.detach()]))
-        self.bias_R = nn.Parameter(torch.cat([self.bias_R.detach(), new.bias.detach()]))
-        self.classes = [*self.classes, *classes]
+        """Make room for classes that have no row yet."""
+        raise NotImplementedError
 
-    def forward(self, images_NCHW: Tensor) -> Tensor:
-        """Logits (N, R), in the order of `classes`."""
-        return functional.linear(self.body(images_NCHW), self.weight_RF, self.bias_R)
+    def copy(self) -> Self:
+        """An equal solver that shares nothing with this one."""
+        raise NotImplementedError
+
+    def blocks(self, only: Sequence[int] | None = None) -> list[list[int]]:
+        """Rows that compete with each other, as lists of row numbers: all, those in `only`, or each task's own where tasks are told."""
+        if only is None and self.space.told:
+            groups = [[self.classes.index(name) for name in group if name in self.classes] for group in self.space.tasks]
+            return [group for group in groups if group]
+        wanted = None if only is None else set(only)
+        return [[row for row, name in enumerate(self.classes) if wanted is None or name in wanted]]
 
     def rows(self, labels_N: Tensor) -> Tensor:
         """The row of each class id; every id must have one."""
@@ -72,17 +66,46 @@ class Classifier(nn.Module):
 
     @torch.no_grad()
     def response(self, images_NCHW: Tensor, temperature: float = 1.0, only: Sequence[int] | None = None) -> Tensor:
-        """Probabilities (N, K) over all classes of the stream; zero for those without a row, or outside `only`."""
-        classes = self.classes if only is None else [name for name in self.classes if name in set(only)]
-        rows = [self.classes.index(name) for name in classes]
-        chances_NR = (self(images_NCHW)[:, rows] / temperature).softmax(dim=1)
+        """Probabilities (N, K) over all classes of the stream, each block of rows summing to 1; zero for those outside all blocks."""
+        logits_NR = self(images_NCHW) / temperature
         response_NK = images_NCHW.new_zeros(len(images_NCHW), len(self.space.classes))
-        response_NK[:, classes] = chances_NR
+        for rows in self.blocks(only):
+            response_NK[:, [self.classes[row] for row in rows]] = logits_NR[:, rows].softmax(dim=1)
         return response_NK
 
     def answer(self, images_NCHW: Tensor, only: Sequence[int] | None = None) -> Tensor:
         """The likeliest class id (N,), of all rows or of those in `only`; in slices, so that test sets fit."""
         return torch.cat([self.response(part, only=only).argmax(dim=1) for part in images_NCHW.split(4096)])
+
+
+class Classifier(Solver):
+    """A body and a linear head that has a row for each class it knows, and grows."""
+
+    def __init__(self, settings: MlpLearner | CnnLearner, space: Space, seed: int) -> None:
+        super().__init__(space)
+        self.settings = settings
+        with seeded(seed, space.device):
+            if isinstance(settings, CnnLearner):
+                self.body, width = cnn(space, settings.channels, settings.hidden), settings.hidden
+            else:
+                self.body, width = mlp(space, settings.hidden), settings.hidden[-1]
+        self.weight_RF = nn.Parameter(torch.empty((0, width), device=space.device))
+        self.bias_R = nn.Parameter(torch.empty(0, device=space.device))
+
+    def grow(self, classes: Sequence[int], seed: int) -> None:
+        """Add a freshly initialised row for each class that has none; the rows that are there stay as they are."""
+        new = [name for name in classes if name not in self.classes]
+        if not new:
+            return
+        with seeded(seed, self.space.device):
+            rows = nn.Linear(self.weight_RF.shape[1], len(new))
+        self.weight_RF = nn.Parameter(torch.cat([self.weight_RF.detach(), rows.weight.detach()]))
+        self.bias_R = nn.Parameter(torch.cat([self.bias_R.detach(), rows.bias.detach()]))
+        self.classes = [*self.classes, *new]
+
+    def forward(self, images_NCHW: Tensor) -> Tensor:
+        """Logits (N, R), in the order of `classes`."""
+        return functional.linear(self.body(images_NCHW), self.weight_RF, self.bias_R)
 
     def only(self, classes: Sequence[int]) -> Self:
         """A copy with the rows of some classes alone; it shares nothing with this network."""

@@ -36,10 +36,13 @@ class Held:
         """Share answered right of each task so far, among all classes seen."""
         if not len(self.labels_N):
             return tuple(Probe(name, 0.0, 0) for name, _ in self.tasks)
-        right_N = learner.net.answer(self.images_NCHW.float() / 255) == self.labels_N
+        images_NCHW, net = self.images_NCHW.float() / 255, learner.net
+        right_N = net.answer(images_NCHW) == self.labels_N
         probes = []
         for name, classes in self.tasks:
             mine_N = torch.isin(self.labels_N, torch.tensor(classes, device=self.space.device))
+            if self.space.told:
+                right_N = net.answer(images_NCHW, only=classes) == self.labels_N
             count, right = int(mine_N.sum()), int(right_N[mine_N].sum())
             probes.append(Probe(name, round(right / max(1, count), 6), count))
         return tuple(probes)

@@ -1,8 +1,8 @@
 """Rehearsal: the learner trains by night on what the judge accepted."""
 
 from sleepwake.domains.vision.images import Batch, Space
-from sleepwake.domains.vision.settings import SupervisedRehearsal
-from sleepwake.domains.vision.training import Answered, Shuffled, Source, train
+from sleepwake.domains.vision.night_settings import SupervisedRehearsal
+from sleepwake.domains.vision.training import Answered, Shuffled, Source, Term, train
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as seed_at
@@ -35,8 +35,8 @@ class Supervised:
         if settings.target == "ensemble":
             solvers = [before, *mind.judge.frozen]
             dreams, draws = (Answered(source, solvers, settings.temperature) for source in (dreams, draws))
-        parts = [(settings.share, dreams), (1 - settings.share, draws)]
-        facts = train(mind.learner.net, parts, settings.steps, settings.batch, settings.lr * rate, seed_at(seed, "train"))
+        terms = [Term(settings.share, dreams, settings.batch), Term(1 - settings.share, draws, settings.batch)]
+        facts = train(mind.learner.net, terms, settings.steps, settings.lr * rate, seed_at(seed, "train"))
         right_before_N = before.answer(accepted.images_NCHW) == accepted.labels_N
         right_after_N = mind.learner.net.answer(accepted.images_NCHW) == accepted.labels_N
         learned = (right_after_N & ~right_before_N).float().mean().item()

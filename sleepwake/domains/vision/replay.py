@@ -8,8 +8,8 @@ from torch import Tensor
 from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.settings import ExactReplay, GeneratedReplay, NoiseReplay, NoReplay, Targets
 from sleepwake.domains.vision.training import Answered, Shuffled, Source
+from sleepwake.domains.vision.wake_settings import CurrentReplay, ExactReplay, GeneratedReplay, NoiseReplay, NoReplay, Targets
 from sleepwake.records import Facts, Task
 from sleepwake.roles import Mind
 
@@ -19,11 +19,17 @@ def answered(source: Source, settings: Targets, solver: Classifier) -> Source:
     return Answered(source, [solver], settings.temperature) if settings.target == "soft" else source
 
 
+def named(source: Source, settings: Targets, solver: Classifier) -> Source:
+    """As `answered`, for images without labels: hard targets are the previous solver's, one a task where tasks are told."""
+    if settings.target == "soft" or not solver.space.told:
+        return answered(source, settings, solver)
+    return Answered(source, [solver], temperature=1.0, hard=True)
+
+
 def previous_solver(mind: Mind, space: Space, task: Task) -> Classifier | None:
-    """A copy of the learner without the rows of the task that was just opened; None where it knew nothing before."""
-    net: Classifier = mind.learner.net
-    kept = [name for name in net.classes if name not in space.ids(task.parts)]
-    return net.only(kept) if kept else None
+    """A copy of the learner with the rows of earlier tasks alone; None on the first day."""
+    before = space.before(task.index)
+    return mind.learner.net.only(before) if before else None
 
 
 class NoMemory:
@@ -32,7 +38,7 @@ class NoMemory:
     def __init__(self, settings: NoReplay, space: Space) -> None:
         self.settings, self.space = settings, space
 
-    def source(self, mind: Mind, task: Task, seed: int) -> Source | None:
+    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """None."""
         return None
 
@@ -56,12 +62,12 @@ class GeneratedMemory(NoMemory):
 
     settings: GeneratedReplay  # type: ignore[assignment]
 
-    def source(self, mind: Mind, task: Task, seed: int) -> Source | None:
+    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """Draws of every class learned so far, answered by the previous solver where targets are soft."""
         solver = previous_solver(mind, self.space, task)
         if solver is None:
             return None
-        return answered(mind.dreamer.source(mind.dreamer.classes, solver), self.settings, solver)
+        return named(mind.dreamer.source(mind.dreamer.classes, solver), self.settings, solver)
 
 
 class Noise:
@@ -86,10 +92,21 @@ class NoiseMemory(NoMemory):
 
     settings: NoiseReplay  # type: ignore[assignment]
 
-    def source(self, mind: Mind, task: Task, seed: int) -> Source | None:
+    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """Noise, answered by the previous solver."""
         solver = previous_solver(mind, self.space, task)
-        return None if solver is None else answered(Noise(self.settings, self.space, solver), self.settings, solver)
+        return None if solver is None else named(Noise(self.settings, self.space, solver), self.settings, solver)
+
+
+class CurrentMemory(NoMemory):
+    """Learning without forgetting (Li & Hoiem 2016): the day's own images with the previous solver's response."""
+
+    settings: CurrentReplay  # type: ignore[assignment]
+
+    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
+        """The day's images, answered by the previous solver."""
+        solver = previous_solver(mind, self.space, task)
+        return None if solver is None else Answered(Shuffled(examples), [solver], self.settings.temperature)
 
 
 class ExactMemory:
@@ -100,7 +117,7 @@ class ExactMemory:
         self.images: dict[int, Tensor] = {}
         """Images of each class (N, C, H, W), uint8, in random order, so that the first ones are a fair sample."""
 
-    def source(self, mind: Mind, task: Task, seed: int) -> Source | None:
+    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """The stored images; answered by the previous solver where targets are soft."""
         solver = previous_solver(mind, self.space, task)
         if solver is None or not self.images:

@@ -9,7 +9,7 @@ from peft.utils import load_peft_weights
 from torch import Tensor, nn
 
 from sleepwake.domains.tensors import seeded
-from sleepwake.domains.vision.descent import descend
+from sleepwake.domains.vision.descent import adam, descend
 from sleepwake.domains.vision.diffusion import StrokeDiffusion
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.strokes import END, SLOTS
@@ -91,7 +91,7 @@ class SoftPrompts:
             loss: Tensor = -(targets_NR * logits_NR.log_softmax(dim=1)).sum(dim=1).mean()
             return loss
 
-        facts = descend([self.vectors(name) for name in names], loss_at, settings.prompt_steps, settings.prompt_lr)
+        facts = descend(adam([self.vectors(name) for name in names], settings.prompt_lr), loss_at, settings.prompt_steps)
         return {**facts, "prompts": len(names), "samples": settings.prompt_steps * each * len(names)}
 
     def save(self, folder: Path) -> None:

@@ -1,206 +1,250 @@
-"""Class-incremental streams over arrays of images: each task brings new classes."""
+"""Streams: how data sets are dealt out to days. Every read of images passes the guard."""
 
-import gzip
-import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from sleepwake.domains.paths import find
 from sleepwake.domains.tensors import generator
+from sleepwake.domains.vision.data_sets import Array, Images
 from sleepwake.domains.vision.images import Batch, Space
-from sleepwake.domains.vision.settings import DigitsStream, FolderStream, IdxStream, NpzStream
+from sleepwake.domains.vision.stream_settings import StreamSettings
 from sleepwake.errors import DataError
 from sleepwake.records import Task
 from sleepwake.roles import Guard
 from sleepwake.seeds import seed as seed_at
 
-Places = tuple[Path, ...]
-Array = np.ndarray[Any, Any]
+PERMUTED, INSTANCES = 10, 5
+"""Tasks of these kinds of stream where the recipe names no number."""
 
 
 @dataclass(frozen=True)
-class Images:
-    """A data set as it lies on disk.
+class Selection:
+    """Some images of a data set, what they are called, and how their pixels are rearranged.
 
     Attributes:
-        train_NHWC, test_NHWC: uint8.
-        train_labels_N, test_labels_N: integers; every label that occurs is a class, named by its number or by `names`.
-        names: the name of each label; None where the label is the name.
-        white: the value that stands for 1.
+        images_NHWC, labels_N: of the data set.
+        places_N: of the chosen ones, class by class.
+        names: the class name of each label.
+        order_P: where each pixel is taken from; None where they stay.
     """
 
-    train_NHWC: Array
-    train_labels_N: Array
-    test_NHWC: Array
-    test_labels_N: Array
-    names: tuple[str, ...] | None = None
-    white: int = 255
+    images_NHWC: Array
+    labels_N: Array
+    places_N: Array
+    names: Mapping[int, str]
+    white: int
+    order_P: Array | None = None
 
-    def __post_init__(self) -> None:
-        for split in ("train", "test"):
-            images, labels = getattr(self, f"{split}_NHWC"), getattr(self, f"{split}_labels_N")
-            if images.dtype != np.uint8 or images.ndim != 4 or labels.ndim != 1 or len(images) != len(labels):
-                raise DataError(
-                    f"the {split} data are {images.dtype} images of shape {images.shape} and labels of shape {labels.shape}",
-                    "images must be uint8 (N, H, W) or (N, H, W, C), with N integer labels",
-                )
-            if not np.issubdtype(labels.dtype, np.integer) or not len(labels) or labels.min() < 0:
-                raise DataError(f"the {split} labels must be integers from 0, at least one of them")
-        if self.train_NHWC.shape[1:] != self.test_NHWC.shape[1:]:
-            raise DataError("train and test images differ in size")
-        if missing := set(self.train_labels_N.tolist()) - set(self.test_labels_N.tolist()):
-            raise DataError(f"no test image of the labels {sorted(missing)}", "every class needs test images")
-
-    @property
-    def classes(self) -> dict[str, int]:
-        """Label of each class name, sorted by label."""
-        labels = sorted(set(self.train_labels_N.tolist()))
-        return {self.names[label] if self.names else str(label): label for label in labels}
+    def batch(self, space: Space) -> Batch:
+        """The images as float32 in [0, 1], padded and permuted, with class ids."""
+        pixels_NHWC = torch.from_numpy(self.images_NHWC[self.places_N]).to(space.device)
+        images_NCHW = pixels_NHWC.permute(0, 3, 1, 2).float().contiguous() / self.white
+        _, height, width = space.shape
+        rows, columns = height - images_NCHW.shape[2], width - images_NCHW.shape[3]
+        if rows or columns:
+            images_NCHW = torch.nn.functional.pad(images_NCHW, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
+        if self.order_P is not None:
+            flat_NCP = images_NCHW.flatten(start_dim=2)
+            images_NCHW = flat_NCP[:, :, torch.from_numpy(self.order_P).to(space.device)].unflatten(2, (height, width))
+        ids = {label: space.classes.index(name) for label, name in self.names.items()}
+        labels = [ids[label] for label in self.labels_N[self.places_N].tolist()]
+        return Batch(images_NCHW, torch.tensor(labels, dtype=torch.int64, device=space.device))
 
 
-def digits(settings: DigitsStream, places: Places) -> Images:
-    """scikit-learn's bundled digits; a stratified quarter is test data, the same one for every seed."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
+@dataclass(frozen=True)
+class Lesson:
+    """A task before it has a number: its name, its class names, and its training images."""
 
-    bundle = load_digits()
-    images_NHWC = bundle.images.astype(np.uint8)[..., None]
-    train, test = train_test_split(np.arange(len(images_NHWC)), test_size=0.25, stratify=bundle.target, random_state=0)
-    return Images(images_NHWC[train], bundle.target[train], images_NHWC[test], bundle.target[test], white=16)
+    name: str
+    parts: tuple[str, ...]
+    train: Selection
 
 
-def npz(settings: NpzStream, places: Places) -> Images:
-    """A numpy archive; nothing in it is unpickled."""
-    path = find(settings.data, places)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if missing := [name for name in ("x_train", "y_train", "x_test", "y_test") if name not in archive]:
-                raise DataError(f"{path} has no {', '.join(missing)}", "its arrays must be x_train, y_train, x_test, y_test")
-            arrays = {name: archive[name] for name in ("x_train", "y_train", "x_test", "y_test")}
-    except DataError:
-        raise
-    except (ValueError, OSError, EOFError, AttributeError, TypeError) as error:  # what numpy raises for what isn't an archive
-        raise DataError(f"{path} can't be read as a numpy archive of plain arrays: {error}") from error
-    return Images(with_channels(arrays["x_train"]), arrays["y_train"], with_channels(arrays["x_test"]), arrays["y_test"])
+@dataclass(frozen=True)
+class Test:
+    """A test set, and the tasks after which it counts: those that taught one of its classes."""
+
+    name: str
+    images: Selection
+    home: int
 
 
-def idx(settings: IdxStream, places: Places) -> Images:
-    """The four idx files of MNIST and its kin."""
-    folder = find(settings.data, places)
-    parts = {
-        (split, kind): read_idx(folder, f"{split}-{kind}-ubyte") for split in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
-    }
-    return Images(
-        with_channels(parts["train", "images-idx3"]),
-        parts["train", "labels-idx1"],
-        with_channels(parts["t10k", "images-idx3"]),
-        parts["t10k", "labels-idx1"],
-    )
-
-
-def read_idx(folder: Path, name: str) -> Array:
-    """One idx file (http://yann.lecun.com/exdb/mnist): magic 0x0000080d with d dimensions, d big-endian sizes, then bytes."""
-    for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            break
-    else:
-        raise DataError(f"{folder} holds neither {name} nor {name}.gz")
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        zeros, kind, dimensions = struct.unpack_from(">HBB", content)
-        shape = struct.unpack_from(f">{dimensions}I", content, 4)
-        if zeros or kind != 8:
-            raise ValueError(f"magic number {content[:4].hex()}")
-        return np.frombuffer(content, dtype=np.uint8, offset=4 + 4 * dimensions).reshape(shape)
-    except (ValueError, struct.error, OSError, EOFError) as error:
-        raise DataError(f"{path} is not an idx file of bytes: {error}") from error
-
-
-def folder(settings: FolderStream, places: Places) -> Images:
-    """train/<class>/* and test/<class>/*; grey where every image is grey."""
-    from PIL import Image, UnidentifiedImageError
-
-    root = find(settings.data, places)
-    names = tuple(sorted(part.name for part in (root / "train").glob("*") if part.is_dir()))
-    if not names:
-        raise DataError(f"{root / 'train'} holds no class folders", "lay images out as train/<class>/* and test/<class>/*")
-    loaded: dict[str, tuple[list[Array], list[int]]] = {"train": ([], []), "test": ([], [])}
-    for split, (images, labels) in loaded.items():
-        for label, name in enumerate(names):
-            for file in sorted(part for part in (root / split / name).glob("*") if part.is_file()):
-                try:
-                    with Image.open(file) as image:
-                        images.append(np.asarray(image if image.mode == "L" else image.convert("RGB")))
-                except (UnidentifiedImageError, OSError) as error:
-                    raise DataError(f"{file} can't be read as an image: {error}") from error
-                labels.append(label)
-    grey = all(image.ndim == 2 for images, _ in loaded.values() for image in images)
-    sizes = {image.shape[:2] for images, _ in loaded.values() for image in images}
-    if len(sizes) != 1 or not all(labels for _, labels in loaded.values()):
-        raise DataError(f"{root} has images of the sizes {sorted(sizes)}", "both splits need images, all of one size")
-
-    def stacked(images: list[Array]) -> Array:
-        return np.stack([image[..., None] if grey else np.atleast_3d(image).repeat(3 if image.ndim == 2 else 1, -1) for image in images])
-
-    (train, train_labels), (test, test_labels) = loaded["train"], loaded["test"]
-    return Images(stacked(train), np.array(train_labels), stacked(test), np.array(test_labels), names)
-
-
-def with_channels(images: Array) -> Array:
-    """(N, H, W) -> (N, H, W, 1); other shapes stay."""
-    return images[..., None] if images.ndim == 3 else images
+Dealt = tuple[list[Lesson], list[Test]]
 
 
 class Stream:
-    """Tasks over a data set; every read of its images passes the guard."""
+    """Tasks and tests over data sets."""
 
-    def __init__(self, settings: Any, images: Images, seed: int, device: torch.device, guard: Guard) -> None:
-        self.settings, self.images, self.guard = settings, images, guard
-        classes = ordered(settings.order, list(images.classes), seed)
-        size = settings.classes_per_task
-        groups = [tuple(classes[start : start + size]) for start in range(0, len(classes), size)]
-        if settings.tasks > len(groups):
-            raise DataError(f"stream.tasks is {settings.tasks}, but {len(classes)} classes make {len(groups)} tasks")
-        groups = groups[: settings.tasks or len(groups)]
-        self.tasks = [Task(index, "-".join(group), group) for index, group in enumerate(groups)]
-        height, width, channels = images.train_NHWC.shape[1:]
-        used = tuple(name for group in groups for name in group)
-        self.space = Space(shape=(channels, height, width), classes=used, device=device, seed=seed)
+    def __init__(self, settings: StreamSettings, sets: Sequence[Images], seed: int, device: torch.device, guard: Guard) -> None:
+        self.settings, self.images, self.guard = settings, sets[0], guard
+        if len(sets) > 1 and settings.kind != "domains":
+            raise DataError(f"stream.data names {len(sets)} data sets", 'several are for kind = "domains"')
+        self.lessons, self.dealt = KINDS[settings.kind](settings, sets, seed)
+        self.tasks = [Task(index, lesson.name, lesson.parts) for index, lesson in enumerate(self.lessons)]
+        used = tuple(dict.fromkeys(name for lesson in self.lessons for name in lesson.parts))
+        height, width = (max(images.train_NHWC.shape[axis] for images in sets) + 2 * settings.pad for axis in (1, 2))
+        ids = tuple(tuple(used.index(name) for name in lesson.parts) for lesson in self.lessons)
+        shape = (sets[0].train_NHWC.shape[3], height, width)
+        self.space = Space(shape, used, device, seed, tasks=ids, told=settings.scenario == "task")
 
     def train(self, task: Task) -> Batch:
         """A task's training images, class by class."""
         self.guard.check(f"training data of task {task.name}")
-        return self._batch(task, self.images.train_NHWC, self.images.train_labels_N, self.settings.train_per_class)
+        return self.lessons[task.index].train.batch(self.space)
 
-    def test(self, task: Task) -> Batch:
-        """A task's test images, class by class."""
-        self.guard.check(f"test data of task {task.name}")
-        return self._batch(task, self.images.test_NHWC, self.images.test_labels_N, 0)
+    def test(self, test: Test) -> Batch:
+        """A test's images, class by class."""
+        self.guard.check(f"test data of {test.name}")
+        return test.images.batch(self.space)
 
-    def test_size(self, task: Task) -> int:
-        """How many test images a task has."""
-        labels = [self.images.classes[name] for name in task.parts]
-        return int(np.isin(self.images.test_labels_N, labels).sum())
+    def of(self, task: Task) -> Test:
+        """The test of what a task teaches: its own, or the first that it shares with others."""
+        return next((test for test in self.dealt if test.name == task.name), self.dealt[-1])
 
-    def _batch(self, task: Task, images_NHWC: Array, labels_N: Array, most: int) -> Batch:
-        places = [np.flatnonzero(labels_N == self.images.classes[name])[: most or None] for name in task.parts]
-        pixels_NHWC = torch.from_numpy(images_NHWC[np.concatenate(places)]).to(self.space.device)
-        images_NCHW = pixels_NHWC.permute(0, 3, 1, 2).float().contiguous() / self.images.white
-        labels = [label for label, place in zip(self.space.ids(task.parts), places, strict=True) for _ in place]
-        return Batch(images_NCHW, torch.tensor(labels, dtype=torch.int64, device=self.space.device))
+
+def by_classes(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dealt:
+    """Split: new classes in each task (NC). Where the scenario is "domain", all tasks share the names of the places in a task."""
+    images = sets[0]
+    classes = ordered(settings.order, list(images.classes), seed)
+    first = settings.first_classes or settings.classes_per_task
+    begins = [0, *range(first, len(classes), settings.classes_per_task)]
+    groups = [tuple(classes[start:end]) for start, end in zip(begins, [*begins[1:], len(classes)], strict=True)]
+    groups = groups[: within(settings.tasks, len(groups), f"{len(classes)} classes")]
+    lessons, tests = [], []
+    for place, group in enumerate(groups):
+        shared = settings.scenario == "domain"
+        called = {name: f"place {index + 1}" if shared else name for index, name in enumerate(group)}
+        train, test = (chosen(images, split, called, settings.train_per_class) for split in ("train", "test"))
+        lessons.append(Lesson("-".join(group), tuple(called.values()), train))
+        tests.append(Test("-".join(group), test, place))
+    return lessons, tests
+
+
+def permuted(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dealt:
+    """The same images in each task, their pixels permuted by an order of the task's own (Goodfellow et al. 2013)."""
+    images, count = sets[0], settings.tasks or PERMUTED
+    _, height, width, _ = images.train_NHWC.shape
+    pixels = (height + 2 * settings.pad) * (width + 2 * settings.pad)
+    orders = [np.random.default_rng(seed_at(seed, "vision", "pixels", place)).permutation(pixels) for place in range(count)]
+    return repeated(settings, [images] * count, [f"permutation-{place + 1}" for place in range(count)], orders)
+
+
+def domains(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dealt:
+    """A data set each task; all have the same classes, and smaller images are padded to the largest."""
+    if len({tuple(images.classes) for images in sets}) > 1 or len({images.train_NHWC.shape[3] for images in sets}) > 1:
+        raise DataError("the data sets of stream.data differ in classes or channels", "name data sets of the same classes")
+    names = [f"domain-{place + 1}" for place in range(len(sets))]
+    return repeated(settings, sets, names, [None] * len(sets))
+
+
+def repeated(settings: StreamSettings, sets: Sequence[Images], names: Sequence[str], orders: Sequence[Array | None]) -> Dealt:
+    """All classes in each task; of one name where the scenario is "domain", and of the task's own elsewhere."""
+    lessons, tests = [], []
+    for place, (images, name, order_P) in enumerate(zip(sets, names, orders, strict=True)):
+        called = {raw: raw if settings.scenario == "domain" else f"{raw}@{place + 1}" for raw in images.classes}
+        train, test = (chosen(images, split, called, settings.train_per_class, order_P) for split in ("train", "test"))
+        lessons.append(Lesson(name, tuple(called.values()), train))
+        tests.append(Test(name, test, place))
+    return lessons, tests
+
+
+def instances(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dealt:
+    """All classes in each task, new images of them (NI, Lomonaco & Maltoni 2017); one test of everything."""
+    images, count = sets[0], settings.tasks or INSTANCES
+    called = {name: name for name in images.classes}
+    train, test = (chosen(images, split, called, settings.train_per_class) for split in ("train", "test"))
+    deal_N = np.random.default_rng(seed_at(seed, "vision", "instances")).permutation(len(train.places_N)) % count
+    lessons = [Lesson(f"part-{part + 1}", tuple(called), part_of(train, deal_N == part)) for part in range(count)]
+    if any(set(np.unique(images.train_labels_N[lesson.train.places_N])) != set(train.names) for lesson in lessons):
+        raise DataError(f"stream.tasks is {count}: too many for every class to occur in each", "fewer tasks, or more images a class")
+    return lessons, [Test("all", test, 0)]
+
+
+def mixed(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dealt:
+    """New images of known classes and new classes, mixed (NIC, Lomonaco et al. 2020): each class comes in chunks, one chunk a task.
+
+    The first task has the first chunk of `first_classes` classes; all other chunks follow in random order, those of one class in their own.
+    A test a class, so that both growing and whole test sets can be read off.
+    """
+    images = sets[0]
+    classes = ordered(settings.order, list(images.classes), seed)
+    rng = np.random.default_rng(seed_at(seed, "vision", "chunks"))
+    first = classes[: settings.first_classes or settings.classes_per_task]
+    rest = [name for name in classes for chunk in range(settings.chunks) if chunk or name not in first]
+    order = [rest[place] for place in rng.permutation(len(rest))]
+    sizes = {name: len(places(images, name, settings.train_per_class)) for name in classes}
+    chunks = {name: iter(np.array_split(np.arange(size), settings.chunks)) for name, size in sizes.items()}
+
+    def lesson(name: str, group: Sequence[str]) -> Lesson:
+        train = chosen(images, "train", {raw: raw for raw in group}, settings.train_per_class)
+        kept = [next(chunks[raw]) + start for raw, start in zip(group, starts(train, group, images), strict=True)]
+        mask_N = np.zeros(len(train.places_N), dtype=bool)
+        mask_N[np.concatenate(kept)] = True
+        return Lesson(name, tuple(group), part_of(train, mask_N))
+
+    dealt = [lesson("first", first), *(lesson(f"{place + 2}-{name}", [name]) for place, name in enumerate(order))]
+    dealt = dealt[: within(settings.tasks, len(dealt), f"{settings.chunks} chunks a class")]
+    homes = {name: place for place, part in reversed(list(enumerate(dealt))) for name in part.parts}
+    tests = [Test(name, chosen(images, "test", {name: name}, 0), home) for name, home in sorted(homes.items(), key=lambda pair: pair[1])]
+    return dealt, tests
+
+
+KINDS: dict[str, Callable[[StreamSettings, Sequence[Images], int], Dealt]] = {
+    "classes": by_classes, "permuted": permuted, "domains": domains, "instances": instances, "mixed": mixed,
+}  # fmt: skip
+
+
+def places(images: Images, name: str, most: int) -> Array:
+    """Where a class's training images lie, the first in file order where not all are wanted."""
+    return np.flatnonzero(images.train_labels_N == images.classes[name])[: most or None]
+
+
+def chosen(images: Images, split: str, called: Mapping[str, str], most: int, order_P: Array | None = None) -> Selection:
+    """Whole classes of a split, under the names that they are called by."""
+    labels_N = getattr(images, f"{split}_labels_N")
+    most = most if split == "train" else 0
+    found = [np.flatnonzero(labels_N == images.classes[raw])[: most or None] for raw in called]
+    names = {images.classes[raw]: name for raw, name in called.items()}
+    return Selection(getattr(images, f"{split}_NHWC"), labels_N, np.concatenate(found), names, images.white, order_P)
+
+
+def part_of(selection: Selection, mask_N: Array) -> Selection:
+    """The images of a selection where the mask is true."""
+    return Selection(
+        selection.images_NHWC, selection.labels_N, selection.places_N[mask_N], selection.names, selection.white, selection.order_P
+    )
+
+
+def starts(selection: Selection, group: Sequence[str], images: Images) -> list[int]:
+    """Where each class of a selection begins."""
+    labels_N = selection.labels_N[selection.places_N]
+    return [int(np.flatnonzero(labels_N == images.classes[name])[0]) for name in group]
+
+
+def within(asked: int, there: int, of: str) -> int:
+    """How many tasks to use.
+
+    Raises:
+        DataError: more are asked for than there are.
+    """
+    if asked > there:
+        raise DataError(f"stream.tasks is {asked}, but {of} make {there} tasks")
+    return asked or there
 
 
 def ordered(order: str | list[str], classes: list[str], seed: int) -> list[str]:
-    """The classes in the order in which they are learned."""
+    """The classes in the order in which they are learned.
+
+    Raises:
+        DataError: an order that does not name each class once.
+    """
     if order == "sorted":
         return classes
     if order == "seed":
-        shuffled: Tensor = torch.randperm(len(classes), generator=generator(seed_at(seed, "vision", "order")), device="cpu")
+        shuffled: Any = torch.randperm(len(classes), generator=generator(seed_at(seed, "vision", "order")), device="cpu")
         return [classes[place] for place in shuffled.tolist()]
     if sorted(order) != sorted(classes):
         raise DataError(

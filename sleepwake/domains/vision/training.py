@@ -1,6 +1,6 @@
 """How a classifier is trained: by day, in rehearsal and in consolidation, the learner and its judges alike."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from sleepwake.domains.tensors import generator
-from sleepwake.domains.vision.descent import descend
+from sleepwake.domains.vision.descent import Step, adam, descend, just
 from sleepwake.domains.vision.images import Batch
-from sleepwake.domains.vision.networks import Classifier
+from sleepwake.domains.vision.networks import Classifier, Solver
 from sleepwake.records import Facts
 from sleepwake.seeds import seed as seed_at
 
@@ -45,12 +45,14 @@ class Answered:
         solvers: frozen networks.
         temperature: of each response.
         weights: of each solver, summing to 1; None for equal weights.
+        hard: the likeliest class of each block of rows in place of the response.
     """
 
     source: Source
-    solvers: Sequence[Classifier]
+    solvers: Sequence[Solver]
     temperature: float
     weights: Sequence[float] | None = None
+    hard: bool = False
 
     def draw(self, n: int, seed: int) -> Batch:
         """Draw n items with soft targets."""
@@ -61,37 +63,105 @@ class Answered:
         """The weighted mean response (N, K)."""
         weights = self.weights or [1 / len(self.solvers)] * len(self.solvers)
         responses = [weight * solver.response(images_NCHW, self.temperature) for weight, solver in zip(weights, self.solvers, strict=True)]
-        return torch.stack(responses).sum(dim=0)
+        response_NK = torch.stack(responses).sum(dim=0)
+        return one_hot_by_block(self.solvers[0], response_NK) if self.hard else response_NK
 
 
-def loss_of(net: Classifier, batch: Batch) -> Tensor:
-    """Mean cross-entropy with the labels, or T^2 times that with the response at temperature T (Hinton et al. 2015, section 2)."""
+def one_hot_by_block(solver: Solver, response_NK: Tensor) -> Tensor:
+    """1 for the likeliest class of each block of rows (N, K)."""
+    hard_NK = torch.zeros_like(response_NK)
+    for rows in solver.blocks():
+        ids_C = torch.tensor([solver.classes[row] for row in rows], device=response_NK.device)
+        best_N1 = ids_C[response_NK[:, ids_C].argmax(dim=1)][:, None]
+        hard_NK.scatter_(1, best_N1, 1.0)
+    return hard_NK
+
+
+@dataclass(frozen=True)
+class Term:
+    """One part of a loss.
+
+    Attributes:
+        weight: its weight.
+        source: where its items come from.
+        batch: items a step.
+        among: class ids that compete for the answer; None for the network's own blocks.
+        taught: class ids whose rows it may move; None for all (not all: negative replay, Graffieti et al., appendix C).
+    """
+
+    weight: float
+    source: Source
+    batch: int
+    among: Sequence[int] | None = None
+    taught: Sequence[int] | None = None
+
+
+def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, taught: Sequence[int] | None = None) -> Tensor:
+    """Mean cross-entropy with the labels, or T^2 times that with the response at temperature T (Hinton et al. 2015, section 2).
+
+    Where rows fall into several blocks (tasks are told), a label counts in its own, a response in all that it names, in equal parts.
+    """
     logits_NR: Tensor = net(batch.images_NCHW)
+    if taught is not None:
+        may_R = torch.tensor([name in taught for name in net.classes], device=logits_NR.device)
+        logits_NR = torch.where(may_R, logits_NR, logits_NR.detach())
+    blocks = net.blocks(among)
     if batch.targets_NK is None:
-        return functional.cross_entropy(logits_NR, net.rows(batch.labels_N))
-    logs_NR = (logits_NR / batch.temperature).log_softmax(dim=1)
-    loss: Tensor = -(batch.targets_NK[:, net.classes] * logs_NR).sum(dim=1).mean() * batch.temperature**2
-    return loss
+        rows_N = net.rows(batch.labels_N)
+        if len(blocks[0]) == logits_NR.shape[1]:
+            return functional.cross_entropy(logits_NR, rows_N)
+        return functional.nll_loss(block_logs(logits_NR, blocks, outside=-torch.inf), rows_N)
+    logs_NR = block_logs(logits_NR / batch.temperature, blocks, outside=0.0)
+    loss_N = -(batch.targets_NK[:, net.classes] * logs_NR).sum(dim=1)
+    if len(blocks) > 1:
+        loss_N = loss_N / batch.targets_NK.sum(dim=1)
+    return loss_N.mean() * batch.temperature**2
 
 
-def train(net: Classifier, parts: Sequence[tuple[float, Source]], steps: int, batch: int, lr: float, seed: int) -> Facts:
+def block_logs(logits_NR: Tensor, blocks: Sequence[Sequence[int]], outside: float) -> Tensor:
+    """Log-probabilities (N, R) within each block of rows, and a value for rows outside of all."""
+    if len(blocks[0]) == logits_NR.shape[1]:
+        return logits_NR.log_softmax(dim=1)
+    logs_NR = torch.full_like(logits_NR, outside)
+    for rows in blocks:
+        logs_NR[:, rows] = logits_NR[:, rows].log_softmax(dim=1)
+    return logs_NR
+
+
+def train(
+    net: Classifier,
+    terms: Sequence[Term],
+    steps: int,
+    lr: float,
+    seed: int,
+    optimizer: torch.optim.Optimizer | None = None,
+    extra: Callable[[], Tensor | None] = lambda: None,
+    take: Callable[[Step], None] = just,
+) -> Facts:
     """Minimise the weighted sum of losses.
 
     Args:
         net: trained in place.
-        parts: weight and source of each part of the loss; each gives `batch` items a step.
+        terms: parts of the loss.
         steps: optimizer steps.
-        batch: items of each part a step.
-        lr: learning rate.
+        lr: learning rate, where no optimizer is given.
         seed: of all draws.
+        optimizer: of the network's parameters; a fresh Adam where none is given.
+        extra: what else is added to a step's loss, such as a penalty.
+        take: stands around each step; see `descend`.
 
     Returns:
         steps, samples, and the loss at the beginning and at the end.
     """
-    parts = [(weight, source) for weight, source in parts if weight > 0]
+    terms = [term for term in terms if term.weight > 0]
 
     def loss_at(step: int) -> Tensor:
-        terms = [weight * loss_of(net, source.draw(batch, seed_at(seed, step, place))) for place, (weight, source) in enumerate(parts)]
-        return torch.stack(terms).sum()
+        parts = [
+            term.weight * loss_of(net, term.source.draw(term.batch, seed_at(seed, step, place)), term.among, term.taught)
+            for place, term in enumerate(terms)
+        ]
+        added = extra()
+        return torch.stack(parts if added is None else [*parts, added]).sum()
 
-    return {**descend(net.parameters(), loss_at, steps, lr), "samples": steps * batch * len(parts)}
+    facts = descend(optimizer or adam(net.parameters(), lr), loss_at, steps, take)
+    return {**facts, "samples": steps * sum(term.batch for term in terms)}

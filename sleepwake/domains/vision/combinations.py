@@ -1,0 +1,74 @@
+"""Which choices of a vision recipe go together. A method is a combination; one that has no meaning is refused with the reason."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sleepwake.domains.vision.night_settings import CvaeDreamer, DiffusionDreamer, NoDreamer, PeersJudge, VaeDreamer
+from sleepwake.domains.vision.wake_settings import CnnLearner, CwrHead, MlpLearner, NoPenalty, SoftmaxHead
+
+STAGES = {"challenge": "challenger", "dream": "dreamer", "judge": "judge"}
+"""The section that a stage of the night needs."""
+
+
+def check_together(recipe: Any) -> None:
+    """Refuse sections that don't go together.
+
+    Raises:
+        ValueError: with a line for each thing that is wrong, and the line to write.
+    """
+    if wrong := [*nights(recipe), *learners(recipe), *streams(recipe)]:
+        raise ValueError("\n".join(wrong))
+
+
+def nights(recipe: Any) -> Iterator[str]:
+    """What a night needs, where the policy can make one."""
+    dreamed, judge = recipe.morning.probes == "dreamed", recipe.judge
+    if dreamed and not (isinstance(judge, PeersJudge) and judge.members >= 2):
+        yield (
+            'morning.probes: "dreamed" probes are marked by two judges with seeds of their own; write '
+            'judge = { type = "peers", members = 2 }, or morning.probes = "kept", or without nights "none"'
+        )
+    if dreamed and isinstance(recipe.dreamer, NoDreamer):
+        yield 'dreamer.type: "dreamed" probes need one; write dreamer = { type = "vae" }, or morning.probes = "kept"'
+    if not recipe.policy.most_nights:
+        return
+    for stage, section in STAGES.items():
+        if stage in recipe.sleep.stages and getattr(recipe, section).type == "none":
+            yield f'{section}.type: the night\'s stage "{stage}" needs one; write policy.nights = 0, or another {section}'
+    if recipe.morning.probes == "none":
+        yield 'morning.probes: the gate must see something of each night; write morning.probes = "kept", or policy.nights = 0'
+    if recipe.sleep.stages and not isinstance(recipe.learner, MlpLearner | CnnLearner):
+        yield f'learner.type: "{recipe.learner.type}" has no gradients; write policy.nights = 0, or learner = {{ type = "mlp" }}'
+
+
+def learners(recipe: Any) -> Iterator[str]:
+    """What [wake] may ask of a learner."""
+    wake, gradients = recipe.wake, isinstance(recipe.learner, MlpLearner | CnnLearner)
+    if not gradients:
+        plain = (
+            wake.replay.type == "none" and isinstance(wake.penalty, NoPenalty) and isinstance(wake.head, SoftmaxHead) and not wake.restart
+        )
+        if not plain:
+            yield f'learner.type: "{recipe.learner.type}" learns each task once, without replay or penalty; write [wake] alone'
+    if wake.replay.type == "generated" and isinstance(recipe.dreamer, NoDreamer):
+        yield 'dreamer.type: "generated" replay is drawn from it; write dreamer = { type = "vae", frozen = false }'
+    if wake.restart and not isinstance(wake.penalty, NoPenalty):
+        yield "wake.restart: a fresh learner has no weights to hold; write wake.restart = false"
+    if wake.replay.type == "current" and wake.head.type == "cwr":
+        yield 'wake.head.type: "cwr" trains rows of the day alone, which can\'t answer as before; write head = { type = "softmax" }'
+
+
+def streams(recipe: Any) -> Iterator[str]:
+    """What a stream's kind and scenario allow."""
+    stream, dreamer = recipe.stream, recipe.dreamer
+    again = stream.kind in ("instances", "mixed") or stream.scenario == "domain"
+    if stream.scenario != "class" and stream.kind in ("instances", "mixed"):
+        yield f'stream.scenario: classes of the kind "{stream.kind}" come again, under one name; write stream.scenario = "class"'
+    if stream.scenario == "task" and isinstance(recipe.wake.head, CwrHead):
+        yield 'wake.head.type: "cwr" mends rows that compete across tasks, and here none do; write head = { type = "softmax" }'
+    if again and isinstance(dreamer, VaeDreamer | CvaeDreamer) and dreamer.frozen:
+        yield "dreamer.frozen: it draws each class as it was when learned first, but classes come again; write dreamer.frozen = false"
+    if again and recipe.learner.type == "generative":
+        yield 'learner.type: "generative" learns each class once, but classes come again; write learner = { type = "mlp" }'
+    if again and isinstance(dreamer, DiffusionDreamer):
+        yield 'dreamer.type: "diffusion" learns a prompt a class once, but classes come again; write dreamer = { type = "vae" }'

@@ -1,0 +1,67 @@
+"""What a vision recipe can say of its stream: the data and how they come. Imports no torch."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sleepwake.settings import Settings
+
+
+class StreamSettings(Settings):
+    """What every stream has, wherever its data lie."""
+
+    kind: Literal["classes", "permuted", "domains", "instances", "mixed"] = "classes"
+    """New classes each task (NC); one set under pixel permutations; a data set each; new images each (NI); chunks of classes (NIC)."""
+    scenario: Literal["class", "task", "domain"] = "class"
+    """Answers are among all classes seen; among the task's own, which is told; or all tasks share their labels (van de Ven & Tolias)."""
+    classes_per_task: int = Field(default=2, ge=1)
+    """New classes in each task; the last task takes what is left."""
+    first_classes: int = Field(default=0, ge=0)
+    """Classes of the first task; 0: as many as of the others."""
+    order: Literal["seed", "sorted"] | list[str] = "seed"
+    """Order of the classes: shuffled by the recipe's seed, sorted by name, or a list that names each class once."""
+    tasks: int = Field(default=0, ge=0)
+    """How many tasks of the stream to use, from its beginning; 0 for all (10 permutations, 5 sets of new images)."""
+    chunks: int = Field(default=8, ge=1)
+    """Chunks of each class, where the kind is "mixed"."""
+    train_per_class: int = Field(default=0, ge=0)
+    """At most so many training images a class, the first in file order; 0 for all."""
+    pad: int = Field(default=0, ge=0)
+    """Black pixels on each side of an image."""
+
+
+class DigitsStream(StreamSettings):
+    """The 1,797 handwritten digits of 8 x 8 pixels that come with scikit-learn; nothing to download."""
+
+    type: Literal["digits"] = "digits"
+    """A quarter of each class is test data: the same quarter for every seed."""
+
+
+class NpzStream(StreamSettings):
+    """A numpy archive with x_train, y_train, x_test, y_test."""
+
+    type: Literal["npz"]
+    """uint8 images (N, H, W) or (N, H, W, C) and integer labels."""
+    data: str | list[str]
+    """The .npz file; several of them for the kind "domains"."""
+
+
+class IdxStream(StreamSettings):
+    """The four idx files of MNIST and its kin, plain or .gz."""
+
+    type: Literal["idx"]
+    """{train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte."""
+    data: str
+    """The folder that holds them."""
+
+
+class FolderStream(StreamSettings):
+    """A folder of images, one subfolder a class."""
+
+    type: Literal["folder"]
+    """train/<class>/* and test/<class>/*: PNG or JPEG, all of one size."""
+    data: str
+    """The folder that holds `train` and `test`."""
+
+
+Stream = Annotated[DigitsStream | NpzStream | IdxStream | FolderStream, Field(discriminator="type")]
