@@ -41,8 +41,9 @@ class Arm:
 
 
 def read_ledger(path: Path) -> list[dict[str, Any]]:
-    """The finished runs of a ledger; none where there is no ledger yet."""
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    """The finished runs of a ledger that still stand; none where there is no ledger yet. A line marked `superseded` says why it doesn't."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [line for line in lines if "superseded" not in line]
 
 
 def sweep(

@@ -48,8 +48,16 @@ class Kept:
         """Nothing to draw."""
 
     def score(self, learner: Characters, seed: int) -> tuple[Probe, ...]:
-        """Share of each task's lines that the learner answers as they were."""
-        return tuple(Probe(name, accuracy(learner, lines), len(lines)) for name, lines in self.lines.items() if lines)
+        """Share of the lines that the learner answers as they were, a probe for each family of a task: a mean over families would hide
+        that one of them was lost.
+        """
+        probes = []
+        for task, lines in self.lines.items():
+            families = list(dict.fromkeys(line.problem.family for line in lines))
+            for family in families:
+                mine = [line for line in lines if line.problem.family == family]
+                probes.append(Probe(task if len(families) == 1 else f"{task}: {family}", accuracy(learner, mine), len(mine)))
+        return tuple(probes)
 
     def save(self, folder: Path) -> None:
         """The lines, tasks in order."""
