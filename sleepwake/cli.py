@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from sleepwake import doctor as doctors
-from sleepwake import dreaming, recipebook, session, terminal
+from sleepwake import dreaming, methods, recipebook, session, terminal
 from sleepwake import recipe as recipes
 from sleepwake import sweep as sweeps
 from sleepwake.errors import DamagedRunError, RecipeError, SleepwakeError
@@ -208,6 +208,12 @@ def doctor() -> None:
 def list_recipes() -> None:
     """List the shipped recipes. Example: sleepwake recipes list"""
     terminal.recipes({name: recipebook.about(name) for name in recipebook.names()})
+
+
+@book.command("methods")
+def list_methods() -> None:
+    """List the named methods of vision recipes (method = "..."). Example: sleepwake recipes methods"""
+    terminal.recipes({name: table["about"] for name, table in methods.known("vision").items()})
 
 
 @book.command()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from sleepwake import mistakes
+from sleepwake import methods, mistakes
 from sleepwake.domains import DOMAINS
 from sleepwake.domains.language import settings as language
 from sleepwake.domains.vision import night_settings as dreams
@@ -106,6 +106,8 @@ class Common(Settings):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     """The recipe's name; its runs go to checkpoints/<name>-<seed>."""
+    method: str = ""
+    """A named bundle of settings of the domain (sleepwake recipes methods); what the recipe says itself comes first."""
     seed: int = Field(0, ge=0)
     """Root of every random draw."""
     threads: int = Field(1, ge=1)
@@ -233,7 +235,7 @@ def parse(table: Mapping[str, Any], where: str) -> Recipe:
         said = f"is {kind!r}" if kind is not None else "is missing"
         lines = "\n".join(f'  [domain]\n  type = "{name}"' for name in DOMAINS)
         raise RecipeError(f"{where}: 1 mistake\n  domain.type: {said}; one of {', '.join(DOMAINS)}", f"write one of\n{lines}")
-    model = RECIPES[kind]
+    model, table = RECIPES[kind], methods.expand(table, kind, where)
     try:
         return model.model_validate(table)  # type: ignore[return-value]
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """Recipes x seeds in parallel processes, with a ledger: one JSON line a finished run, and nothing is computed twice.
 
-A line is found again by the hash of its resolved recipe, which holds the seed; so a run is done anew only where the recipe changed.
+A line is found again by the hash of its recipe, method and overrides put in, which holds the seed; so a run is done anew only where the recipe changed.
 """
 
 import json
@@ -30,9 +30,10 @@ class Arm:
 
     @property
     def key(self) -> str:
-        """Hash of the resolved recipe."""
+        """Hash of the recipe without what stands at its default, so that a new setting doesn't make old runs strangers."""
         checked = recipes.load(recipebook.find(self.recipe), self.settings, self.seed)
-        return sha256(json.dumps(recipes.resolved(checked), sort_keys=True).encode()).hexdigest()
+        said = checked.model_dump(mode="json", exclude_defaults=True)
+        return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
     def name(self) -> str:

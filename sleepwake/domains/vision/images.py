@@ -66,6 +66,7 @@ class Batch:
         labels_N: int64 ids of the classes that the images are of, or are intended as.
         targets_NK: a response over all classes of the stream, each row summing to 1; None where the label is the target.
         temperature: of the response.
+        squared: whether the response's loss is multiplied by the squared temperature.
         lures_N: id of the class that a dream leans towards; None for what is not a dream of a challenge.
         distances_N: how far it leans, in (0, 1].
     """
@@ -74,6 +75,7 @@ class Batch:
     labels_N: Tensor
     targets_NK: Tensor | None = None
     temperature: float = 1.0
+    squared: bool = True
     lures_N: Tensor | None = None
     distances_N: Tensor | None = None
 
@@ -99,6 +101,6 @@ class Batch:
                 joined[name] = torch.cat([mine, theirs])
         return replace(self, **joined)
 
-    def aimed(self, targets_NK: Tensor | None, temperature: float = 1.0) -> Self:
+    def aimed(self, targets_NK: Tensor | None, temperature: float = 1.0, squared: bool = True) -> Self:
         """The same images with another target."""
-        return replace(self, targets_NK=targets_NK, temperature=temperature)
+        return replace(self, targets_NK=targets_NK, temperature=temperature, squared=squared)

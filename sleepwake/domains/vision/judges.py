@@ -1,7 +1,7 @@
 """The judge: is a dream of class a still an a? It has no ground truth, only networks that are not the learner."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -125,7 +125,7 @@ class Peers(Untaught):
         for place, member in enumerate(self.members):
             own = replay
             if isinstance(replay, Answered):
-                own = Answered(replay.source, [member.copy()], replay.temperature)
+                own = replace(replay, solvers=[member.copy()])
             member.grow(self.around.space.ids(task.parts), seed_at(seed, place, "rows"))
             told.append(learn(member, self.around.wake, task, examples, own, seed_at(seed, place)))
         return {

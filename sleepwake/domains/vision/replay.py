@@ -16,7 +16,7 @@ from sleepwake.roles import Mind
 
 def answered(source: Source, settings: Targets, solver: Classifier) -> Source:
     """The source with the targets that the recipe asks for."""
-    return Answered(source, [solver], settings.temperature) if settings.target == "soft" else source
+    return Answered(source, [solver], settings.temperature, squared=settings.squared) if settings.target == "soft" else source
 
 
 def named(source: Source, settings: Targets, solver: Classifier) -> Source:
@@ -106,7 +106,7 @@ class CurrentMemory(NoMemory):
     def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """The day's images, answered by the previous solver."""
         solver = previous_solver(mind, self.space, task)
-        return None if solver is None else Answered(Shuffled(examples), [solver], self.settings.temperature)
+        return None if solver is None else answered(Shuffled(examples), self.settings, solver)
 
 
 class ExactMemory:

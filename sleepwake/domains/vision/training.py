@@ -46,6 +46,7 @@ class Answered:
         temperature: of each response.
         weights: of each solver, summing to 1; None for equal weights.
         hard: the likeliest class of each block of rows in place of the response.
+        squared: whether the loss is multiplied by the squared temperature.
     """
 
     source: Source
@@ -53,11 +54,12 @@ class Answered:
     temperature: float
     weights: Sequence[float] | None = None
     hard: bool = False
+    squared: bool = True
 
     def draw(self, n: int, seed: int) -> Batch:
         """Draw n items with soft targets."""
         batch = self.source.draw(n, seed)
-        return batch.aimed(self.respond(batch.images_NCHW), self.temperature)
+        return batch.aimed(self.respond(batch.images_NCHW), self.temperature, self.squared)
 
     def respond(self, images_NCHW: Tensor) -> Tensor:
         """The weighted mean response (N, K)."""
@@ -97,7 +99,7 @@ class Term:
 
 
 def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, taught: Sequence[int] | None = None) -> Tensor:
-    """Mean cross-entropy with the labels, or T^2 times that with the response at temperature T (Hinton et al. 2015, section 2).
+    """Mean cross-entropy with the labels, or with the response at temperature T, times T^2 where squared (Hinton et al. 2015).
 
     Where rows fall into several blocks (tasks are told), a label counts in its own, a response in all that it names, in equal parts.
     """
@@ -115,7 +117,7 @@ def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, t
     loss_N = -(batch.targets_NK[:, net.classes] * logs_NR).sum(dim=1)
     if len(blocks) > 1:
         loss_N = loss_N / batch.targets_NK.sum(dim=1)
-    return loss_N.mean() * batch.temperature**2
+    return loss_N.mean() * (batch.temperature**2 if batch.squared else 1.0)
 
 
 def block_logs(logits_NR: Tensor, blocks: Sequence[Sequence[int]], outside: float) -> Tensor:

@@ -97,6 +97,8 @@ class Targets(Settings):
     """Hard: a class. Soft: the previous solver's response (Shin et al. 2017, equation 1)."""
     temperature: float = Field(default=2.0, gt=0)
     """Softens the response (van de Ven & Tolias 2018: 2); 1 leaves it as it is."""
+    squared: bool = True
+    """Multiply the loss of a softened response by the squared temperature (Hinton et al. 2015), so that its gradients stay as large."""
 
 
 class ExactReplay(Targets):
