@@ -10,20 +10,19 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
+from sleepwake.statistics import estimate
 from sleepwake.sweep import Arm, read_ledger, sweep
 
 LEDGER = Path("benchmarks/results/foundation.jsonl")
 PLAN = {
     "quickstart": range(5), "vision/digits-nosleep": range(5), "vision/digits-none": range(3), "vision/digits-exact": range(3),
-    "vision/digits-joint": range(3), "vision/digits-pressure": range(3), "language/frontier": (0, 1, 2, 7, 8, 9), "language/frontier-majority": range(3),
+    "vision/digits-joint": range(3), "vision/digits-pressure": range(3), "language/frontier": (10, 11, 12, 0, 1, 2), "language/frontier-majority": range(3),
     "language/frontier-random": range(3), "language/three-skills": range(3), "language/three-skills-nosleep": range(3), "vision/split-mnist": range(1),
 }  # fmt: skip
 """Frontier's rounds a night were settled after a look at seed 2, and its probes by family after a look at seed 7; nobody had seen 8 and 9."""
-T975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
-"""Student's t, 97.5 %, by degrees of freedom."""
 
 Summary = dict[str, Any]
 
@@ -60,11 +59,10 @@ def rows(runs: dict[str, dict[int, Summary]]) -> Iterator[tuple[str, str, str]]:
                 yield f"digits-{other}", "", spread(acc[f"vision/digits-{other}"])
     if quick and (nosleep := runs.get("vision/digits-nosleep")):
         paired = [quick[seed]["acc"] - nosleep[seed]["acc"] for seed in sorted({*quick} & {*nosleep})]
-        half = T975[len(paired) - 1] * stdev(paired) / len(paired) ** 0.5
         yield (
             "quickstart minus digits-nosleep",
             "not below 0",
-            f"{fmean(paired):+.4f} +- {half:.4f} ({', '.join(f'{d:+.4f}' for d in paired)})",
+            f"{fmean(paired):+.4f} +- {estimate(paired).half:.4f} ({', '.join(f'{d:+.4f}' for d in paired)})",
         )
     if quick and (pressed := runs.get("vision/digits-pressure")):
         for seed, summary in pressed.items():

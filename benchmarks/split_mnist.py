@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from sleepwake.statistics import half_width
+from sleepwake.statistics import estimate
 from sleepwake.sweep import Arm, read_ledger, sweep
 
 LEDGER = Path("benchmarks/results/split-mnist.jsonl")
@@ -77,7 +77,7 @@ def figures(runs: dict[str, dict[int, dict[str, Any]]]) -> None:
             if not found or scenario not in (*row.published, "class"):
                 continue
             scores = [100 * summary["acc"] for summary in found]
-            spread = f" +- {half_width(scores):.2f}" if len(scores) > 1 else ""
+            spread = f" +- {estimate(scores).half:.2f}" if len(scores) > 1 else ""
             each = ", ".join(f"{score:.2f}" for score in scores)
             bytes_ = f"{found[0]['bytes']['weights'] / 1e6:.1f} MB, {found[0]['bytes']['memory']['generator'] / 1e6:.1f} MB"
             seconds = fmean(summary["wall_s"] for summary in found)

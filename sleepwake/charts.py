@@ -45,7 +45,7 @@ Points = Sequence[tuple[float, float]]
 Cells = Sequence[Sequence[float | None]]
 
 
-def _svg(label: str, width: float, height: float, paint: Callable[["Axes"], None]) -> str:
+def svg(label: str, width: float, height: float, paint: Callable[["Axes"], None]) -> str:
     """An axes painted on, as one svg element that scales with the page; sizes in inches at 72 px."""
     from matplotlib import style
     from matplotlib.figure import Figure
@@ -76,7 +76,7 @@ def heat_map(matrix: Cells, days: Sequence[str], tests: Sequence[str]) -> str:
         _names(axes, days, tests)
         axes.set(xlabel="test", ylabel="after the day of")
 
-    return _svg("heat map", *_grid_size(len(days), len(tests), days), paint)
+    return svg("heat map", *_grid_size(len(days), len(tests), days), paint)
 
 
 def changes(matrix: Cells, tasks: Sequence[str], gates: Sequence[str], shut: Sequence[bool]) -> str:
@@ -93,7 +93,7 @@ def changes(matrix: Cells, tasks: Sequence[str], gates: Sequence[str], shut: Seq
                 axes.plot(column + 0.5, -0.28, "x", color=BAD, markersize=6, markeredgewidth=1.8, clip_on=False)
         axes.set(xlabel="gate (day · round, m = morning)")
 
-    return _svg("changes", 5.0, max(2.5, 0.9 + 0.34 * len(tasks)), paint)
+    return svg("changes", 5.0, max(2.5, 0.9 + 0.34 * len(tasks)), paint)
 
 
 def over_time(points: Sequence[Mapping[str, Any]], tests: Sequence[str], nights: Points, metric: str) -> str:
@@ -123,7 +123,7 @@ def over_time(points: Sequence[Mapping[str, Any]], tests: Sequence[str], nights:
         _steps(axes)
         _legend(axes)
 
-    return _svg("over time", 5.0, 3.3, paint)
+    return svg("over time", 5.0, 3.3, paint)
 
 
 def by_night(rows: Sequence[tuple[str, float, float, bool]], metric: str) -> str:
@@ -153,7 +153,7 @@ def by_night(rows: Sequence[tuple[str, float, float, bool]], metric: str) -> str
             axes.plot([], [], mark, color=colour, markerfacecolor=face, label=label)
         _legend(axes)
 
-    return _svg("by night", 5.0, 3.3, paint)
+    return svg("by night", 5.0, 3.3, paint)
 
 
 def levels(measured: Mapping[str, Points], practised: Mapping[str, Points], nights: Points, unit: str) -> str:
@@ -189,7 +189,7 @@ def levels(measured: Mapping[str, Points], practised: Mapping[str, Points], nigh
         _steps(axes)
         _legend(axes)
 
-    return _svg("levels", 5.0, 3.3, paint)
+    return svg("levels", 5.0, 3.3, paint)
 
 
 def judge(rows: Sequence[tuple[str, float | None, float | None, float]]) -> str:
@@ -207,7 +207,7 @@ def judge(rows: Sequence[tuple[str, float | None, float | None, float]]) -> str:
         _whole(axes, len(rows))
         _legend(axes)
 
-    return _svg("judge", 5.0, 3.3, paint)
+    return svg("judge", 5.0, 3.3, paint)
 
 
 def pressure(values: Sequence[float], actions: Sequence[str]) -> str:
@@ -224,7 +224,7 @@ def pressure(values: Sequence[float], actions: Sequence[str]) -> str:
         _whole(axes, len(values))
         _legend(axes)
 
-    return _svg("pressure", 5.0, 3.0, paint)
+    return svg("pressure", 5.0, 3.0, paint)
 
 
 def seconds(totals: Mapping[str, float]) -> str:
@@ -241,7 +241,7 @@ def seconds(totals: Mapping[str, float]) -> str:
         axes.invert_yaxis()
         axes.grid(visible=False, axis="y")
 
-    return _svg("seconds", 5.0, 0.8 + 0.3 * len(totals), paint)
+    return svg("seconds", 5.0, 0.8 + 0.3 * len(totals), paint)
 
 
 def _cells(

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from sleepwake import doctor as doctors
-from sleepwake import dreaming, methods, recipebook, session, terminal
+from sleepwake import dreaming, methods, recipebook, session, statistics, sweep_page, terminal
 from sleepwake import recipe as recipes
 from sleepwake import sweep as sweeps
 from sleepwake.errors import DamagedRunError, RecipeError, SleepwakeError
@@ -189,13 +189,21 @@ def run_sweep(
     ledger: Annotated[Path, typer.Option(help="One JSON line a finished run; runs that it holds are not run again.")] = Path("sweep.jsonl"),
     out: Annotated[Path, typer.Option(help="Where the runs' folders go.")] = Path("checkpoints"),
     jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 1,
+    page: Annotated[Path | None, typer.Option(help="Write the table with plots to this HTML file.")] = None,
     data: Data = None,
 ) -> None:
-    """Run recipes x seeds and print mean and spread. Example: sleepwake sweep quickstart vision/digits-nosleep --seeds 0-4"""
+    """Run recipes x seeds; print means, intervals, paired differences to the first recipe.
+
+    Example: sleepwake sweep quickstart vision/digits-nosleep --seeds 0-4 --page sweep.html
+    """
     with _errors():
         arms = [sweeps.Arm(name, seed, tuple(settings)) for name in recipe for seed in sweeps.parse_seeds(seeds)]
         options = ["--data", str(data)] if data else []
-        terminal.sweep(sweeps.sweep(arms, ledger, out, jobs, options, typer.echo))
+        arm_results = statistics.results(sweeps.sweep(arms, ledger, out, jobs, options, typer.echo))
+        terminal.sweep(arm_results)
+        if page:
+            page.write_text(sweep_page.render("sweep of " + ", ".join(recipe), arm_results), encoding="utf-8")
+            typer.echo(f"page: {page}")
 
 
 @app.command()

@@ -1,41 +1,74 @@
-"""What a sweep says of several seeds: mean, Student's t interval, paired differences."""
+"""What a sweep says of several seeds: mean, Student's t interval, paired differences between arms."""
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
+from dataclasses import dataclass
+from math import inf, sqrt
 from statistics import fmean, stdev
+from typing import Any
 
-T975 = (
-    12.706,
-    4.303,
-    3.182,
-    2.776,
-    2.571,
-    2.447,
-    2.365,
-    2.306,
-    2.262,
-    2.228,
-    2.201,
-    2.179,
-    2.160,
-    2.145,
-    2.131,
-    2.120,
-    2.110,
-    2.101,
-    2.093,
-)
-"""Student's t, 97.5 %, for 1 to 19 degrees of freedom."""
+Line = Mapping[str, Any]
+"""A ledger's line: arm, seed, summary."""
 
 
-def half_width(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean, by Student's t; needs 2 values or more. Beyond 20 values the quantile of 20 is used."""
-    assert len(values) > 1, "one value has no spread"
-    return T975[min(len(values) - 1, len(T975)) - 1] * stdev(values) / sqrt(len(values))
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds with half of its 95 % interval (Student's t; infinite for one seed)."""
+
+    mean: float
+    half: float
+    values: tuple[float, ...]
+
+    @property
+    def outside_zero(self) -> bool:
+        """Whether the interval leaves zero out."""
+        return abs(self.mean) > self.half
 
 
-def paired(one: Mapping[int, float], other: Mapping[int, float]) -> tuple[float, float, int]:
-    """Mean difference one - other over the seeds that both have, half of its 95 % interval (infinite for one seed), and their number."""
-    seeds = sorted({*one} & {*other})
-    differences = [one[seed] - other[seed] for seed in seeds]
-    return fmean(differences), half_width(differences) if len(differences) > 1 else float("inf"), len(differences)
+def estimate(values: Sequence[float]) -> Estimate:
+    """Mean and interval of one value or more."""
+    from scipy.stats import t
+
+    half = float(t.ppf(0.975, len(values) - 1)) * stdev(values) / sqrt(len(values)) if len(values) > 1 else inf
+    return Estimate(fmean(values), half, tuple(values))
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm over its seeds.
+
+    Attributes:
+        name: the recipe with its overrides.
+        acc: final mean score.
+        behind: difference to the first arm over the seeds that both have; None for the first arm, or without a common seed.
+        seconds: mean wall clock.
+        averages: mean score over the tests learned by each day, averaged over seeds; None where a day was not scored.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    acc: Estimate
+    behind: Estimate | None
+    seconds: float
+    averages: tuple[float | None, ...]
+
+
+def results(lines: Sequence[Line]) -> list[ArmResult]:
+    """Every arm of a ledger's lines, in their order; differences are paired by seed with the first."""
+    arms = list(dict.fromkeys(line["arm"] for line in lines))
+    by_seed = {arm: {line["seed"]: line["summary"] for line in lines if line["arm"] == arm} for arm in arms}
+    told = []
+    for arm in arms:
+        mine, first = by_seed[arm], by_seed[arms[0]]
+        common = sorted({*mine} & {*first}) if arm != arms[0] else []
+        told.append(ArmResult(
+            arm, tuple(sorted(mine)), estimate([mine[seed]["acc"] for seed in sorted(mine)]),
+            estimate([mine[seed]["acc"] - first[seed]["acc"] for seed in common]) if common else None,
+            fmean(summary["wall_s"] for summary in mine.values()), _averages(list(mine.values())),
+        ))  # fmt: skip
+    return told
+
+
+def _averages(summaries: Sequence[Line]) -> tuple[float | None, ...]:
+    rows = [[[score for score in row if score is not None] for row in summary["matrix"]] for summary in summaries]
+    days = min(len(matrix) for matrix in rows)
+    return tuple(fmean(fmean(matrix[day]) for matrix in rows) if all(matrix[day] for matrix in rows) else None for day in range(days))

@@ -1,6 +1,6 @@
 """Recipes x seeds in parallel processes, with a ledger: one JSON line a finished run, and nothing is computed twice.
 
-A line is found again by the hash of its recipe, method and overrides put in, which holds the seed; so a run is done anew only where the recipe changed.
+A line is found again by the hash of its recipe, which holds seed, method and overrides; so a run is done anew only where those changed.
 """
 
 import json

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from sleepwake.journal import Tell
+from sleepwake.statistics import ArmResult, Estimate
 
 out = Console(highlight=False)
 
@@ -66,7 +66,7 @@ def watching(path: Path, commits: int) -> Iterator[Tell]:
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+        table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     return table
 
 
@@ -121,15 +121,17 @@ def scores(pairs: Sequence[tuple[str, float | None, float | None]]) -> None:
     out.print(table)
 
 
-def sweep(lines: Sequence[Mapping[str, Any]]) -> None:
-    """Mean, lowest and highest final score of each arm over its seeds."""
-    table = _table("sweep", "arm", "seeds", "mean", "lowest", "highest", "seconds")
-    for arm in dict.fromkeys(line["arm"] for line in lines):
-        mine = [line["summary"] for line in lines if line["arm"] == arm]
-        scores = [summary["acc"] for summary in mine]
-        shown = (f"{value:.4f}" for value in (fmean(scores), min(scores), max(scores)))
-        table.add_row(arm, str(len(mine)), *shown, f"{fmean(summary['wall_s'] for summary in mine):.0f}")
+def sweep(arms: Sequence[ArmResult]) -> None:
+    """Each arm: mean with its 95 % interval over seeds, and the paired difference to the first arm."""
+    table = _table("sweep", "arm", "seeds", "mean", "95 %", "minus the first", "95 %", "seconds")
+    for arm in arms:
+        behind = ("-", "-") if arm.behind is None else (f"{arm.behind.mean:+.4f}", _half(arm.behind))
+        table.add_row(arm.name, str(len(arm.seeds)), f"{arm.acc.mean:.4f}", _half(arm.acc), *behind, f"{arm.seconds:.0f}")
     out.print(table)
+
+
+def _half(estimate: Estimate) -> str:
+    return f"± {estimate.half:.4f}" if len(estimate.values) > 1 else "-"
 
 
 def facts(found: Mapping[str, Any]) -> None:
