@@ -53,7 +53,7 @@ def days(arms: Sequence[ArmResult]) -> str:
                 markersize=4,
                 label=arm.name,
             )
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xticks(range(1, 1 + max(len(arm.averages) for arm in arms)))
         axes.set(xlabel="after day", ylabel="mean score so far, %")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 

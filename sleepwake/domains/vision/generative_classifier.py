@@ -50,9 +50,11 @@ class Likelihoods(Solver):
             noise = torch.randn((groups, samples, 1, latent), generator=chance, device="cpu").to(images_ND.device)
             codes_GSNZ = means_GNZ[:, None] + (0.5 * logs_GNZ).exp()[:, None] * noise
             decoded_GSND = vae.decoder(codes_GSNZ.flatten(1, 2)).unflatten(1, (samples, len(images_ND)))
-            if self.settings.vae.likelihood == "bernoulli":
-                decoded_GSND = decoded_GSND.sigmoid()
-            fits_GSN = -0.5 * ((decoded_GSND - images_ND) ** 2).sum(dim=3)  # unit variance, as published
+            if self.settings.vae.likelihood == "bernoulli":  # scored as a Gaussian of unit variance, as published
+                fits_GSN = -0.5 * ((decoded_GSND.sigmoid() - images_ND) ** 2).sum(dim=3)
+            else:
+                spread_G11D = vae.decoder.spread()[:, None]
+                fits_GSN = -(0.5 * ((decoded_GSND - images_ND) / spread_G11D) ** 2 + spread_G11D.log()).sum(dim=3)
             prior_GSN = -0.5 * (codes_GSNZ**2).sum(dim=3)
             drawn_GSN = -0.5 * (noise**2 + logs_GNZ[:, None]).sum(dim=3)
             scores.append((fits_GSN + prior_GSN - drawn_GSN).logsumexp(dim=1).T - log(samples))
