@@ -10,7 +10,7 @@ from sleepwake.sleep.stage import Work
 
 
 def run_round(phase: Phase) -> Progress:
-    """One round. It is undone, but for its record, if a probe falls.
+    """One round. It is undone, but for its record, if a probe has fallen since dusk: small losses of many rounds must not add up.
 
     The first round of a night marks dusk: probes are drawn and scored before anything changes.
     """
@@ -25,10 +25,10 @@ def run_round(phase: Phase) -> Progress:
             if name != "consolidate" and not nothing:
                 work, progress = _stage(phase, name, work, progress)
         after = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after"))
-        gate = morning.gate(progress.latest, after, phase.recipe.morning.tolerance)
+        gate = morning.gate(progress.before, after, phase.recipe.morning.tolerance)
         gain = max(_mean(after) - _mean(progress.latest), _level(phase) - level, progress.learned_by_night)
         phase.note("gated", kind="round", undone=not gate.accepted, reason=gate.reason,
-                   before=morning.plain(progress.latest), after=morning.plain(after))  # fmt: skip
+                   before=morning.plain(progress.before), after=morning.plain(after))  # fmt: skip
         if not gate.accepted:
             with phase.watch():
                 mind.load(phase.commit, but=("probes",))
