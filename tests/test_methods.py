@@ -251,7 +251,9 @@ def test_cwr_keeps_what_a_softmax_overwrites() -> None:
 # ------------------------------------------------------------------------------------------------------------------- no gradients
 
 
-@pytest.mark.parametrize("learner", ['{type="slda"}', '{type="ridge", features=256}', '{type="generative", vae={steps=600, hidden=[64], likelihood="gaussian"}}'])
+@pytest.mark.parametrize(
+    "learner", ['{type="slda"}', '{type="ridge", features=256}', '{type="generative", vae={steps=600, hidden=[64], likelihood="gaussian"}}']
+)
 def test_learners_without_gradients_forget_nothing(learner: str) -> None:
     """Learning test on six digits in three days: 0.85 lies below what each reaches (0.9 and more) and far above the loss of one day."""
     _, scores = lived(made(f"learner={learner}", 'dreamer={type="none"}'))

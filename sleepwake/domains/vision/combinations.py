@@ -52,6 +52,8 @@ def learners(recipe: Any) -> Iterator[str]:
             yield f'learner.type: "{recipe.learner.type}" learns each task once, without replay or penalty; write [wake] alone'
     if wake.replay.type == "generated" and isinstance(recipe.dreamer, NoDreamer):
         yield 'dreamer.type: "generated" replay is drawn from it; write dreamer = { type = "vae", frozen = false }'
+    if getattr(wake.replay, "labels", "solver") == "random" and wake.replay.target == "soft":
+        yield 'wake.replay.target: noise with random labels has no response to aim at; write target = "hard"'
     if wake.restart and not isinstance(wake.penalty, NoPenalty):
         yield "wake.restart: a fresh learner has no weights to hold; write wake.restart = false"
     if wake.replay.type == "current" and wake.head.type == "cwr":

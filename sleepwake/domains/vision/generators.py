@@ -1,5 +1,6 @@
 """A variational autoencoder, or several of one shape trained side by side in stacked matrices."""
 
+import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -13,6 +14,9 @@ from sleepwake.domains.vision.images import Space
 from sleepwake.domains.vision.wake_settings import VaeShape
 from sleepwake.records import Facts
 from sleepwake.seeds import seed as seed_at
+
+CODES = 5000
+"""Codes of each group from which a mixture is fitted."""
 
 
 class Stacked(nn.Module):
@@ -37,6 +41,42 @@ def perceptrons(groups: int, sizes: Sequence[int]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
+class Mixture(nn.Module):
+    """A mixture of Gaussians over codes, one for each group: the aggregate posterior in place of the prior, which it never quite meets."""
+
+    def __init__(self, groups: int, count: int, latent: int, device: torch.device) -> None:
+        super().__init__()
+        self.register_buffer("weights_GK", torch.full((groups, count), 1 / count, device=device))
+        self.register_buffer("means_GKZ", torch.zeros((groups, count, latent), device=device))
+        self.register_buffer("factors_GKZZ", torch.eye(latent, device=device).repeat(groups, count, 1, 1))
+        self.weights_GK: Tensor
+        self.means_GKZ: Tensor
+        self.factors_GKZZ: Tensor
+
+    def forward(self, noise_GBZ: Tensor, chance_GB: Tensor) -> Tensor:
+        """Codes (G, B, Z) from standard normal noise, and a uniform number each that chooses the Gaussian."""
+        chosen_GB = torch.searchsorted(self.weights_GK.cumsum(dim=1), chance_GB.contiguous()).clamp(max=self.weights_GK.shape[1] - 1)
+        group_G1 = torch.arange(len(chosen_GB), device=chosen_GB.device)[:, None]
+        spread_GBZ = torch.einsum("gbyz,gbz->gby", self.factors_GKZZ[group_G1, chosen_GB], noise_GBZ)
+        codes_GBZ: Tensor = self.means_GKZ[group_G1, chosen_GB] + spread_GBZ
+        return codes_GBZ
+
+    def fit(self, codes_GNZ: Tensor, seed: int) -> None:
+        """Expectation-maximisation by scikit-learn, on one thread, since the last bits depend on their number."""
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.mixture import GaussianMixture
+        from threadpoolctl import threadpool_limits
+
+        count = self.weights_GK.shape[1]
+        with threadpool_limits(limits=1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # stopped early on purpose: the last digits of a fit don't matter
+            for group, codes_NZ in enumerate(codes_GNZ.double().cpu().numpy()):
+                found = GaussianMixture(count, reg_covar=1e-3, max_iter=30, random_state=seed_at(seed, group) % 2**32).fit(codes_NZ)
+                self.weights_GK[group] = torch.from_numpy(found.weights_).to(self.weights_GK)
+                self.means_GKZ[group] = torch.from_numpy(found.means_).to(self.means_GKZ)
+                self.factors_GKZZ[group] = torch.linalg.cholesky(torch.from_numpy(found.covariances_)).to(self.factors_GKZZ)
+
+
 class Decoder(nn.Module):
     """Latent codes to images: p(x | z) of each group (Kingma & Welling 2014, appendix C).
 
@@ -51,6 +91,7 @@ class Decoder(nn.Module):
         with seeded(seed, space.device):
             self.layers = perceptrons(groups, [settings.latent + told, *reversed(settings.hidden), space.pixels])
             self.log_spread_G1D = nn.Parameter(torch.full((groups, 1, space.pixels), -1.5))
+        self.prior = Mixture(groups, settings.mixture, settings.latent, space.device) if settings.mixture else None
 
     @property
     def groups(self) -> int:
@@ -79,6 +120,8 @@ class Decoder(nn.Module):
         groups, count, _ = told_GBY.shape
         chance = generator(seed)
         codes_GBZ = torch.randn((groups, count, self.settings.latent), generator=chance, device="cpu").to(told_GBY.device)
+        if self.prior is not None:
+            codes_GBZ = self.prior(codes_GBZ, torch.rand((groups, count), generator=chance, device="cpu").to(told_GBY.device))
         means_GBD: Tensor = self(torch.cat([codes_GBZ, told_GBY], dim=2))
         if self.settings.likelihood == "bernoulli":
             return means_GBD.sigmoid()
@@ -172,4 +215,19 @@ def fit(vae: Vae, parts: Sequence[tuple[float, Supply | Recalled]], seed: int) -
         return torch.stack(terms).sum()
 
     samples = settings.steps * settings.batch * vae.decoder.groups * len(parts)
-    return {**descend(adam(vae.parameters(), settings.lr), loss_at, settings.steps), "samples": samples}
+    facts = descend(adam(vae.parameters(), settings.lr), loss_at, settings.steps)
+    if vae.decoder.prior is not None:
+        vae.decoder.prior.fit(codes(vae, parts, seed_at(seed, "codes")), seed_at(seed, "mixture"))
+    return {**facts, "samples": samples}
+
+
+@torch.no_grad()
+def codes(vae: Vae, parts: Sequence[tuple[float, Supply | Recalled]], seed: int) -> Tensor:
+    """Codes (G, N, Z) drawn from what the encoder says of the images that it learned from, parts by their weight."""
+    drawn = []
+    for place, (weight, supply) in enumerate(parts):
+        images_GND, told_GNY = supply.draw(max(1, round(CODES * weight)), seed_at(seed, place))
+        means_GNZ, logs_GNZ = vae.encoder(torch.cat([images_GND, told_GNY], dim=2)).chunk(2, dim=2)
+        noise = torch.randn(means_GNZ.shape, generator=generator(seed_at(seed, place, "noise")), device="cpu")
+        drawn.append(means_GNZ + (0.5 * logs_GNZ).exp() * noise.to(means_GNZ.device))
+    return torch.cat(drawn, dim=1)

@@ -71,20 +71,23 @@ class GeneratedMemory(NoMemory):
 
 
 class Noise:
-    """Independent pixels, named by the previous solver."""
+    """Independent pixels, named by the previous solver or at random."""
 
     def __init__(self, settings: NoiseReplay, space: Space, solver: Classifier) -> None:
         self.settings, self.space, self.solver = settings, space, solver
 
     def draw(self, n: int, seed: int) -> Batch:
-        """Draw n images of noise with the class that the solver sees in each."""
+        """Draw n images of noise, each with a class."""
         shape, chance = (n, *self.space.shape), generator(seed)
         if self.settings.distribution == "uniform":
             images_NCHW = torch.rand(shape, generator=chance, device="cpu")
         else:
             images_NCHW = (0.5 + 0.25 * torch.randn(shape, generator=chance, device="cpu")).clamp(0.0, 1.0)
         images_NCHW = images_NCHW.to(self.space.device)
-        return Batch(images_NCHW, self.solver.answer(images_NCHW))
+        if self.settings.labels == "solver":
+            return Batch(images_NCHW, self.solver.answer(images_NCHW))
+        known_K = torch.tensor(self.solver.classes, device="cpu")
+        return Batch(images_NCHW, known_K[torch.randint(len(known_K), (n,), generator=chance, device="cpu")].to(self.space.device))
 
 
 class NoiseMemory(NoMemory):
@@ -95,7 +98,10 @@ class NoiseMemory(NoMemory):
     def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """Noise, answered by the previous solver."""
         solver = previous_solver(mind, self.space, task)
-        return None if solver is None else named(Noise(self.settings, self.space, solver), self.settings, solver)
+        if solver is None:
+            return None
+        noise = Noise(self.settings, self.space, solver)
+        return noise if self.settings.labels == "random" else named(noise, self.settings, solver)
 
 
 class CurrentMemory(NoMemory):

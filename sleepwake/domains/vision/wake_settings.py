@@ -18,6 +18,8 @@ class VaeShape(Settings):
     """Gaussian: a learned spread a pixel, which draws include. Bernoulli: draws are the pixels' probabilities."""
     beta: float = Field(default=1.0, gt=0)
     """Weight of the divergence from the prior."""
+    mixture: int = Field(default=0, ge=0)
+    """Gaussians fitted to the codes of the training images, from which codes are drawn (aggregate posterior); 0: from N(0, I)."""
     steps: int = Field(default=1500, ge=1)
     """Optimizer steps a day."""
     batch: int = Field(default=64, ge=1)
@@ -119,6 +121,8 @@ class NoiseReplay(Targets):
     """Independent pixels."""
     distribution: Literal["gaussian", "uniform"] = "gaussian"
     """Uniform in [0, 1], or Gaussian about 0.5 with a deviation of 0.25, clipped to [0, 1]."""
+    labels: Literal["solver", "random"] = "solver"
+    """What each image is taken for: what the previous solver says, or a class at random, with a hard target (Graffieti et al., NR-RD)."""
 
 
 class GeneratedReplay(Targets):
