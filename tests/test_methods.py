@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sleepwake import methods, statistics
 from sleepwake import recipe as recipes
 from sleepwake.domains.vision.domain import Vision, build
+from sleepwake.domains.vision.generators import Mixture
 from sleepwake.domains.vision.heads import Cwr
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
@@ -17,6 +18,7 @@ from sleepwake.domains.vision.penalties import Ewc, Si, fisher
 from sleepwake.domains.vision.streaming import Discriminant
 from sleepwake.domains.vision.training import Answered, Shuffled, Term, block_logs, loss_of, one_hot_by_block, train
 from sleepwake.domains.vision.wake_settings import CwrHead, EwcPenalty, MlpLearner, SiPenalty, SldaLearner
+from sleepwake.errors import RecipeError
 from sleepwake.records import Task
 from sleepwake.roles import Mind
 
@@ -313,3 +315,44 @@ def test_a_shift_of_every_seed_is_the_paired_difference(scores: list[float], shi
     assert second.behind is not None
     assert second.behind.mean == pytest.approx(shift, abs=1e-9)
     assert second.behind.half == pytest.approx(0, abs=1e-6)
+
+
+# ------------------------------------------------------------------------------------------------------------------- generators
+
+
+def test_a_mixture_finds_two_clusters_of_codes() -> None:
+    """Codes about -3 and +3, three to one: a fitted mixture draws them in that proportion, where N(0, I) would draw about 0."""
+    chance = torch.Generator(device="cpu").manual_seed(0)
+    near = 0.1 * torch.randn((1, 400, 2), generator=chance, device="cpu")
+    near[0, :300] -= 3
+    near[0, 300:] += 3
+    mixture = Mixture(1, 2, 2, CPU)
+    mixture.fit(near, seed=1)
+    drawn = mixture(torch.randn((1, 2000, 2), generator=chance, device="cpu"), torch.rand((1, 2000), generator=chance, device="cpu"))[0]
+    assert ((drawn.abs() - 3).abs() < 0.6).all()
+    assert abs((drawn[:, 0] < 0).float().mean().item() - 0.75) < 0.04  # two standard errors are 0.02
+    again = Mixture(1, 2, 2, CPU)
+    again.fit(near, seed=1)
+    assert all(torch.equal(part, again.state_dict()[name]) for name, part in mixture.state_dict().items())
+
+
+def test_a_fitted_mixture_is_kept_with_the_dreamer(tmp_path: Path) -> None:
+    domain = made('dreamer={type="vae", hidden=[32], steps=60, mixture=3}', "stream.tasks=2", "wake.steps=5")
+    mind, _ = lived(domain)
+    (tmp_path / "d").mkdir()
+    mind.dreamer.save(tmp_path / "d")
+    again = domain.mind().dreamer
+    again.load(tmp_path / "d")
+    assert mind.dreamer.decoder.prior.weights_GK.shape == (4, 3)
+    one, other = (dreamer.draw(8, 5, dreamer.classes, mind.learner.net) for dreamer in (mind.dreamer, again))
+    assert torch.equal(one.images_NCHW, other.images_NCHW)
+
+
+def test_noise_with_random_labels_spreads_over_known_classes() -> None:
+    domain = made('wake.replay={type="noise", labels="random", target="hard"}', 'dreamer={type="none"}', "wake.steps=5", "stream.tasks=2")
+    mind, _ = lived(domain)
+    batch = mind.memory.source(mind, domain.tasks[1], domain.examples(domain.tasks[1]), 0).draw(200, 1)
+    assert set(batch.labels_N.tolist()) == {0, 1}
+    assert 60 < int((batch.labels_N == 0).sum()) < 140
+    with pytest.raises(RecipeError, match=r"replay\.target"):
+        recipes.load(TINY, [*AWAKE, 'wake.replay={type="noise", labels="random"}', 'dreamer={type="none"}'])
