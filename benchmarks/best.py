@@ -16,7 +16,7 @@ from sleepwake.sweep import Arm, read_ledger, sweep
 
 LEDGER = Path("benchmarks/results/best.jsonl")
 RIDGE = ('method="none"', 'dreamer={type="none"}', 'learner={type="ridge"}')
-STORED = ('method="er"', 'dreamer={type="none"}', "wake.replay.budget=8483360", 'wake.replay.unit="bytes"')
+STORED = ('method="er"', 'dreamer={type="none"}', "wake.replay.budget=13980320", 'wake.replay.unit="bytes"')
 """Experience replay with as many bytes of stored images as the best recipe's generator holds."""
 VARIANTS: tuple[tuple[str, ...], ...] = ((), ("dreamer.mixture=0",), STORED, RIDGE)
 
