@@ -356,3 +356,22 @@ def test_noise_with_random_labels_spreads_over_known_classes() -> None:
     assert 60 < int((batch.labels_N == 0).sum()) < 140
     with pytest.raises(RecipeError, match=r"replay\.target"):
         recipes.load(TINY, [*AWAKE, 'wake.replay={type="noise", labels="random"}', 'dreamer={type="none"}'])
+
+
+def test_a_chain_of_scholars_hands_digits_on(tmp_path: Path) -> None:
+    """Learning test: from the second day on nothing but dreams is learned from, by fresh networks; chance would be 0.1."""
+    import numpy as np
+
+    digits = made("stream.tasks=1", "stream.classes_per_task=10", 'dreamer={type="none"}').stream.images
+    arrays = {"x_train": digits.train_NHWC, "y_train": digits.train_labels_N, "x_test": digits.test_NHWC, "y_test": digits.test_labels_N}
+    np.savez(tmp_path / "digits.npz", **{name: part * 15 if name.startswith("x") else part for name, part in arrays.items()})
+    chosen = [
+        'stream={type="npz", kind="domains", scenario="domain", data=["digits.npz", "digits.npz", "digits.npz"]}',
+        'dreamer={type="vae", frozen=false, ratio=0.0, restart=true, hidden=[64], latent=16, steps=600, mixture=10}',
+        'wake={steps=300, restart=true, ratio=0.0, replay={type="generated"}}',
+    ]
+    kept = [line for line in AWAKE if not line.startswith(("stream", "dreamer", "wake"))]
+    domain = build(recipes.load(TINY, [*kept, *chosen], 100), "cpu", (tmp_path,))
+    mind, scores = lived(domain)
+    assert scores[0] > 0.7
+    assert mind.dreamer.classes == tuple(range(10))

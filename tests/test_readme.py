@@ -39,7 +39,7 @@ def test_the_readme_commands_run_one_after_the_other(tmp_path: Path) -> None:
     """As they stand, in an empty folder, but with the tiny recipe in place of slow ones."""
     for line in COMMANDS:
         quick = line.replace("sleepwake run quickstart", "sleepwake run vision/tiny --out checkpoints/quickstart-0")
-        quick = re.sub(r"sleepwake sweep .*", "sleepwake sweep vision/tiny --seeds 100", quick)
+        quick = re.sub(r"sleepwake sweep .*", "sleepwake sweep vision/tiny --seeds 100 --page sweep.html", quick)
         words = shlex.split(quick.split(" > ")[0])
         done = subprocess.run(
             [sys.executable, "-m", "sleepwake.cli", *words[1:]], cwd=tmp_path, capture_output=True, text=True, check=False

@@ -288,3 +288,19 @@ def test_report_starts_fast():
     code = "import sys, sleepwake.report; print([m for m in ('torch', 'matplotlib', 'jinja2', 'numpy') if m in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_a_sweep_page_shows_every_arm_and_equal_ledgers_give_equal_pages() -> None:
+    from sleepwake import statistics, sweep_page
+
+    def line(arm: str, seed: int, acc: float) -> dict[str, object]:
+        return {"arm": arm, "seed": seed, "summary": {"acc": acc, "wall_s": 2.0, "matrix": [[0.9, None], [acc, acc]]}}
+
+    lines = [line("one", seed, 0.9 + seed / 100) for seed in range(3)] + [line("<two>", seed, 0.8 + seed / 100) for seed in range(3)]
+    arms = statistics.results(lines)
+    page = sweep_page.render("a sweep", arms)
+    assert "&lt;two&gt;" in page
+    assert "<b>-10.00</b>" in page, "the paired difference is the same in all seeds: its interval leaves zero out"
+    assert page.count("<svg") == 2
+    assert "http" not in page.replace("http://www.w3.org/", "")
+    assert sweep_page.render("a sweep", statistics.results(lines)) == page

@@ -80,14 +80,14 @@ class VaeDreamer:
             self.decoder = vae.decoder if self.decoder is None else self.decoder.beside(vae.decoder)
             self.groups += groups
             return facts
-        current = 1 / (task.index + 1)
-        parts: list[tuple[float, Supply | Recalled]] = [(current, self._supply([classes], examples))]
-        if self.vae is None:
-            self.vae, self.groups = Vae(self.settings, self.space, 1, self.told, seed), [[]]
-        else:
-            parts.append((1 - current, Recalled(self.vae.decoder.copy(), self.classes)))
-        facts = fit(self.vae, parts, seed)
-        self.decoder, self.groups = self.vae.decoder, [[*self.classes, *classes]]
+        parts: list[tuple[float, Supply | Recalled]] = [(1.0, self._supply([classes], examples))]
+        if self.vae is not None:
+            current = 1 / (task.index + 1) if self.settings.ratio == "1/N" else float(self.settings.ratio)
+            parts = [(current, parts[0][1]), (1 - current, Recalled(self.vae.decoder.copy(), self.classes))]
+        if self.vae is None or self.settings.restart:
+            self.vae = Vae(self.settings, self.space, 1, self.told, seed)
+        facts = fit(self.vae, [(weight, supply) for weight, supply in parts if weight > 0], seed)
+        self.decoder, self.groups = self.vae.decoder, [list(dict.fromkeys([*self.classes, *classes]))]
         return facts
 
     def _supply(self, groups: Sequence[Sequence[int]], examples: Batch) -> Supply:

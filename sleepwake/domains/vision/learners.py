@@ -26,11 +26,14 @@ class Classifying:
     def __init__(self, settings: MlpLearner | CnnLearner, wake: Wake, space: Space) -> None:
         self.settings, self.wake, self.space = settings, wake, space
         self.net = Classifier(settings, space, space.at("learner"))
+        self.earlier = self.net
+        """What knew the earlier tasks when the newest was opened: another network than `net` where each day starts afresh."""
         self.penalty: Any = load_class(CLASSES["penalty"][wake.penalty.type])(wake.penalty)
         self.head: Any = load_class(CLASSES["head"][wake.head.type])(wake.head)
 
     def open(self, task: Task, seed: int) -> None:
         """Add a row for each new class of the task; start afresh before, where the recipe says so."""
+        self.earlier = self.net
         if self.wake.restart:
             self.restart(self.net.classes, seed)
         self.net.grow(self.space.ids(task.parts), seed_at(seed, "rows"))

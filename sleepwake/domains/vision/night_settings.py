@@ -21,6 +21,10 @@ class VaeSettings(VaeShape):
     frozen: bool = True
     """True: small ones that never learn again, so that old dreams can't drift. False: one that learns the day's data mixed with its
     own replay (deep generative replay)."""
+    ratio: float | Literal["1/N"] = "1/N"
+    """Not frozen: weight of the day's own images beside replay; "1/N": one part in the tasks so far; 0: replay alone."""
+    restart: bool = False
+    """Not frozen: begin each day with fresh weights, and learn the past from the draws of the day before alone."""
     lean: Literal["boundary", "mix"] = "boundary"
     """How a dream of a leans towards b. Boundary: draws of a, the nearest to b of a larger pool; mix: pixels of both."""
     dreams: int = Field(default=64, ge=1)

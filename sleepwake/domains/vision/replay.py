@@ -29,7 +29,7 @@ def named(source: Source, settings: Targets, solver: Classifier) -> Source:
 def previous_solver(mind: Mind, space: Space, task: Task) -> Classifier | None:
     """A copy of the learner with the rows of earlier tasks alone; None on the first day."""
     before = space.before(task.index)
-    return mind.learner.net.only(before) if before else None
+    return mind.learner.earlier.only(before) if before else None
 
 
 class NoMemory:
