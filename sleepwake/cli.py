@@ -26,6 +26,7 @@ app.add_typer(book, name="recipes")
 
 Dir = Annotated[Path, typer.Argument(help="A run's folder.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Code = Annotated[bool, typer.Option("--allow-code", help="Let classes of your own run, which the recipe names.")]
 Data = Annotated[Path | None, typer.Option(help="Where relative data paths are sought first.")]
 RecipeName = Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one.")]
 Sets = Annotated[list[str], typer.Option("--set", help="Override: key.path=VALUE, the value in TOML. Repeatable.")]
@@ -73,11 +74,12 @@ def run(
     steps: Annotated[int | None, typer.Option(min=0, help="Stop after so many commits; 0 only makes the folder.")] = None,
     device: Device = "auto",
     data: Data = None,
+    allow_code: Code = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run that is in the folder.")] = False,
 ) -> None:
     """Run a recipe to the end. Example: sleepwake run quickstart --seed 1 --set wake.steps=200"""
     with _errors():
-        opened = session.start(recipebook.find(recipe), settings, seed, out, overwrite, device, data, BEGAN)
+        opened = session.start(recipebook.find(recipe), settings, seed, out, overwrite, device, data, BEGAN, allow_code)
     _go_on(opened, steps)
 
 
@@ -87,26 +89,27 @@ def resume(
     recipe: Annotated[Path | None, typer.Option(help="Refuse to go on unless the run was started with this recipe.")] = None,
     device: Device = "auto",
     data: Data = None,
+    allow_code: Code = False,
 ) -> None:
     """Go on with a run from its last commit. Example: sleepwake resume checkpoints/quickstart-0"""
-    _step(folder, recipe, device, data, None, "")
+    _step(folder, recipe, device, data, None, "", allow_code)
 
 
 @app.command()
-def wake(folder: Dir, device: Device = "auto", data: Data = None) -> None:
+def wake(folder: Dir, device: Device = "auto", data: Data = None, allow_code: Code = False) -> None:
     """Make exactly one step: learn the next task. Example: sleepwake wake checkpoints/quickstart-0"""
-    _step(folder, None, device, data, 1, "wake")
+    _step(folder, None, device, data, 1, "wake", allow_code)
 
 
 @app.command()
-def sleep(folder: Dir, device: Device = "auto", data: Data = None) -> None:
+def sleep(folder: Dir, device: Device = "auto", data: Data = None, allow_code: Code = False) -> None:
     """Make exactly one step of a night: a round, the consolidation or the morning. Example: sleepwake sleep checkpoints/quickstart-0"""
-    _step(folder, None, device, data, 1, "sleep")
+    _step(folder, None, device, data, 1, "sleep", allow_code)
 
 
-def _step(folder: Path, recipe: Path | None, device: str, data: Path | None, steps: int | None, only: str) -> None:
+def _step(folder: Path, recipe: Path | None, device: str, data: Path | None, steps: int | None, only: str, allow_code: bool) -> None:
     with _errors():
-        opened = session.reopen(folder, recipe, device, data, _warn, BEGAN)
+        opened = session.reopen(folder, recipe, device, data, _warn, BEGAN, allow_code)
         if session.is_finished(opened.folder):
             opened.folder.release()
             typer.echo(f"{folder} is finished; see {folder / 'report.html'}")
@@ -157,10 +160,10 @@ def explain(folder: Dir) -> None:
 
 
 @app.command("eval")
-def evaluate(folder: Dir, device: Device = "auto", data: Data = None) -> None:
+def evaluate(folder: Dir, device: Device = "auto", data: Data = None, allow_code: Code = False) -> None:
     """Score the last commit again; it must equal the journal. Example: sleepwake eval checkpoints/quickstart-0"""
     with _errors():
-        opened = session.reopen(folder, None, device, data, _warn, BEGAN)
+        opened = session.reopen(folder, None, device, data, _warn, BEGAN, allow_code)
         pairs = session.score_again(opened)
         terminal.scores(pairs)
         if any(now != then for _, now, then in pairs):
@@ -173,10 +176,11 @@ def dream(
     out: Annotated[Path | None, typer.Option(help="The contact sheet; default beside the run's folder.")] = None,
     device: Device = "auto",
     data: Data = None,
+    allow_code: Code = False,
 ) -> None:
     """Show what a run's last mind dreams, with its judge's verdicts. Example: sleepwake dream checkpoints/quickstart-0 --out dreams.png"""
     with _errors(folder):
-        opened = session.reopen(folder, None, device, data, _warn, BEGAN)
+        opened = session.reopen(folder, None, device, data, _warn, BEGAN, allow_code)
         for line in dreaming.dream(opened, out):
             typer.echo(line)
 

@@ -55,7 +55,15 @@ class Session:
 
 
 def start(
-    file: Path, settings: list[str], seed: int | None, out: Path | None, overwrite: bool, device: str, data: Path | None, began: float
+    file: Path,
+    settings: list[str],
+    seed: int | None,
+    out: Path | None,
+    overwrite: bool,
+    device: str,
+    data: Path | None,
+    began: float,
+    allow_code: bool = False,
 ) -> Session:
     """Check the recipe, build its domain (so that missing data is told before a folder is made), make the folder.
 
@@ -67,13 +75,15 @@ def start(
     path = out or Path("checkpoints") / f"{checked.name}-{checked.seed}{changed}"
     RunFolder.refuse(path, overwrite)
     beside = file.resolve().parent
-    domain = _build(checked, device, data, beside)
+    domain = _build(checked, device, data, beside, allow_code)
     made_with = {"versions": machine.versions(), **domains.machine(), "threads": checked.threads, "git_commit": machine.git_commit()}
     folder = RunFolder.create(path, {"recipe": recipe.resolved(checked), "beside": str(beside), **made_with})
     return Session(folder, checked, domain, began)
 
 
-def reopen(path: Path, file: Path | None, device: str, data: Path | None, warn: Callable[[str], None], began: float) -> Session:
+def reopen(
+    path: Path, file: Path | None, device: str, data: Path | None, warn: Callable[[str], None], began: float, allow_code: bool = False
+) -> Session:
     """Open a run's folder and build the domain that it was started with.
 
     Raises:
@@ -90,7 +100,7 @@ def reopen(path: Path, file: Path | None, device: str, data: Path | None, warn: 
             told = "\n".join(f"  {line}" for line in changed)
             raise RecipeError(f"{file} is not the recipe that {path} was started with:\n{told}",
                               f"resume without --recipe, or start anew: sleepwake run {file} --out DIR")  # fmt: skip
-    domain = _build(checked, device, data, Path(content["beside"]))
+    domain = _build(checked, device, data, Path(content["beside"]), allow_code)
     for key, value in {"versions": machine.versions(), **domains.machine()}.items():
         if content[key] != value:
             warn(f"{key} differ from those that the run was started with; the last bits of its numbers may differ too")
@@ -125,13 +135,13 @@ def write_report(path: Path) -> Path:
     return path / "report.html"
 
 
-def _build(checked: recipe.Recipe, device: str, data: Path | None, beside: Path) -> Domain:
+def _build(checked: recipe.Recipe, device: str, data: Path | None, beside: Path, allow_code: bool) -> Domain:
     """Build the domain offline, unless the recipe names a hub id; data are sought in `--data`, `$SLEEPWAKE_DATA`, beside the recipe."""
     if not _names_hub(recipe.resolved(checked)):
         os.environ["HF_HUB_OFFLINE"] = "1"
     environment = os.environ.get("SLEEPWAKE_DATA")
     places = (data, Path(environment) if environment else None, beside)
-    return domains.build(checked, device, tuple(place for place in places if place is not None))
+    return domains.build(checked, device, tuple(place for place in places if place is not None), allow_code)
 
 
 def _names_hub(value: Any) -> bool:

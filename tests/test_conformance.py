@@ -26,6 +26,7 @@ KEPT = 'morning.probes="kept"'  # dreamed probes need two judges with seeds of t
 AWAKE = ["policy.nights=0", 'morning.probes="none"', 'wake.replay={type="none"}', "dreamer.steps=5"]
 NIGHTLESS = {"none", "slda", "ridge", "generative"}
 """Types without which no night is possible: they are tested awake."""
+HERE = Path(__file__).parent
 NEEDED = {"ewc": "strength=10", "si": "strength=10", "generative": "vae={steps=200, hidden=[32]}"}
 ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
 
@@ -65,6 +66,8 @@ def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
         here = here[key]
     same = here["type"] == tag
     more = f", {NEEDED[tag]}" if tag in NEEDED else ""
+    if tag == "own":
+        more = f', code="{HERE}/own_parts.py:{"Lenient" if domain == "vision" else "Strict"}"'
     other = [] if same else [f'{section}={{type="{tag}"{more}}}']
     kept = [] if same or section != "judge" else [KEPT]
     if tag in NIGHTLESS and section in ("learner", "dreamer", "challenger", "judge"):
@@ -77,7 +80,7 @@ def quiet(_: dict[str, Any]) -> None:
 
 
 def run(name: str, settings: list[str], folder: Path, steps: int | None = 2) -> session.Session:
-    opened = session.start(recipebook.find(name), settings, None, folder, False, "cpu", None, 0.0)
+    opened = session.start(recipebook.find(name), settings, None, folder, False, "cpu", None, 0.0, allow_code=True)
     opened.go_on(quiet, steps)
     return opened
 

@@ -5,11 +5,19 @@ A domain's `settings.py` (no torch) holds a settings class for each learner, dre
 table from `type` to the class that does it; its `domain.py` has `build`. To add one: its file, its settings class, its line in the table.
 """
 
+import re
+from collections.abc import Mapping
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+from sleepwake.domains.paths import find
+from sleepwake.errors import RecipeError
 from sleepwake.roles import Domain
+from sleepwake.settings import CODE, Own
+
+OWN = re.compile(CODE)
 
 DOMAINS = {
     "vision": "sleepwake.domains.vision.domain:build",
@@ -24,17 +32,57 @@ def load_class(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def build(recipe: Any, device: str, places: tuple[Path, ...]) -> Domain:
+def own_class(code: str, places: tuple[Path, ...]) -> Any:
+    """A user's own class: `file.py:Name`, the file sought in the places, or `package.module:Name`.
+
+    Raises:
+        DataError: there is no such file.
+        RecipeError: it can't be imported, or doesn't hold the name.
+    """
+    where, _, name = code.partition(":")
+    try:
+        if not where.endswith(".py"):
+            return load_class(code)
+        spec = spec_from_file_location(Path(where).stem, find(where, (Path(), *places)))
+        assert spec is not None
+        assert spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return getattr(module, name)
+    except (ImportError, AttributeError, SyntaxError) as error:
+        raise RecipeError(f"code = {code!r} can't be loaded: {error}", 'code = "file.py:Name", with a class Name in the file') from error
+
+
+def chosen_class(table: Mapping[str, str], chosen: Any, places: tuple[Path, ...]) -> Any:
+    """The class that does what a section asks for: by the domain's table, or the user's own."""
+    return own_class(chosen.code, places) if isinstance(chosen, Own) else load_class(table[chosen.type])
+
+
+def own_code(value: Any) -> list[str]:
+    """Every piece of a user's own code that a resolved recipe names, in `code` or in the place of a family's name."""
+    if isinstance(value, Mapping):
+        inner = [code for part in value.values() for code in own_code(part)]
+        return [*inner, *([value["code"]] if value.get("type") == "own" else [])]
+    if isinstance(value, list | tuple):
+        return [code for part in value for code in (own_code(part) if not isinstance(part, str) else [part] if OWN.match(part) else [])]
+    return []
+
+
+def build(recipe: Any, device: str, places: tuple[Path, ...], allow_code: bool = False) -> Domain:
     """The recipe's domain, ready to give fresh minds.
 
     Args:
         recipe: a checked recipe.
         device: "auto", "cpu" or "cuda".
         places: folders in which relative data paths are sought, in order.
+        allow_code: whether code of the user's own, which the recipe names, may run.
 
     Raises:
         DataError: data that the recipe names is missing or malformed.
+        RecipeError: the recipe names code, and that is not allowed.
     """
+    if (codes := own_code(recipe.model_dump(mode="json"))) and not allow_code:
+        raise RecipeError(f"the recipe runs code of its own: {', '.join(codes)}", "if you trust it, say so: --allow-code")
     domain: Domain = load_class(DOMAINS[recipe.domain.type])(recipe, device, places)
     return domain
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sleepwake.domains import load_class, tensors
+from sleepwake.domains import chosen_class, load_class, tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.learners import Characters
@@ -33,11 +33,12 @@ class Language:
     metric = "accuracy"
     labels = "free text"
 
-    def __init__(self, recipe: Any, device: str) -> None:
+    def __init__(self, recipe: Any, device: str, places: tuple[Path, ...] = ()) -> None:
         self.recipe, self.stream = recipe, recipe.stream
         self.guard = Guard()
         self.device = tensors.set_up(device, recipe.threads)
-        self.families = families(self.guard, tuple(name for task in self.stream.tasks for name in task))
+        self.places = places
+        self.families = families(self.guard, tuple(name for task in self.stream.tasks for name in task), places)
         self.tasks: Sequence[Task] = tuple(Task(i, "+".join(parts), tuple(parts)) for i, parts in enumerate(self.stream.tasks))
         self.tests: Sequence[str] = tuple(task.name for task in self.tasks)
         self.test_sizes: Sequence[int] = tuple(len(t.parts) * self.stream.levels * self.stream.tests for t in self.tasks)
@@ -54,7 +55,7 @@ class Language:
             learner=fresh(),
             dreamer=made("dreamer", recipe.dreamer, self.families, levels),
             challenger=made("challenger", recipe.challenger, self.families, levels + 1),
-            judge=made("judge", recipe.judge, self.families, self.guard, fresh),
+            judge=chosen_class(settings.CLASSES["judge"], recipe.judge, self.places)(recipe.judge, self.families, self.guard, fresh),
             memory=made("memory", recipe.wake.replay, 4 * levels + 8),
             probes=probes(self.families, self.stream.kept),
         )
@@ -171,4 +172,4 @@ def ratio(part: int, whole: int) -> float | None:
 
 def build(recipe: Any, device: str, places: tuple[Path, ...]) -> Language:
     """The domain of a recipe; needs no data."""
-    return Language(recipe, device)
+    return Language(recipe, device, places)

@@ -5,10 +5,11 @@
 """
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from random import Random
 from typing import Protocol
 
-from sleepwake.domains import load_class
+from sleepwake.domains import load_class, own_class
 from sleepwake.domains.language.relations import (
     Carried,
     Cut,
@@ -230,6 +231,6 @@ class Addition:
         return f"{first[:level]}+{second[:level]}"
 
 
-def families(guard: Guard, names: tuple[str, ...]) -> Mapping[str, Family]:
-    """The named families, reading under the guard."""
-    return {name: load_class(CLASSES["family"][name])(guard) for name in names}
+def families(guard: Guard, names: tuple[str, ...], places: tuple[Path, ...] = ()) -> Mapping[str, Family]:
+    """The named families, reading under the guard; a user's own is named by its code."""
+    return {name: (own_class(name, places) if ":" in name else load_class(CLASSES["family"][name]))(guard) for name in names}

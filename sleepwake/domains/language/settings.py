@@ -4,9 +4,10 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sleepwake.settings import Settings
+from sleepwake.settings import CODE, Own, Settings
 
-FamilyName = Literal["reverse", "copy", "sort", "sum", "addition", "parity"]
+FamilyName = Literal["reverse", "copy", "sort", "sum", "addition", "parity"] | Annotated[str, Field(pattern=CODE)]
+"""A shipped family, or one of the user's own: file.py:Name, with --allow-code."""
 
 
 class DomainSettings(Settings):
@@ -142,7 +143,7 @@ class Oracle(Settings):
     """Reward = 1 for a right answer."""
 
 
-Judge = Annotated[Metamorphic | Majority | Random | Oracle, Field(discriminator="type")]
+Judge = Annotated[Metamorphic | Majority | Random | Oracle | Own, Field(discriminator="type")]
 
 
 class NoReplay(Settings):

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
-from sleepwake.domains import load_class
+from sleepwake.domains import chosen_class, load_class
 from sleepwake.domains.tensors import set_up
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import Surroundings
@@ -43,9 +43,9 @@ class Vision:
     metric = "accuracy"
 
     def __init__(self, recipe: Any, device: str, places: tuple[Path, ...]) -> None:
-        self.recipe, self.guard = recipe, Guard()
+        self.recipe, self.guard, self.places = recipe, Guard(), places
         placed = set_up(device, recipe.threads)
-        sets = load_class(CLASSES["stream"][recipe.stream.type])(recipe.stream, places)
+        sets = chosen_class(CLASSES["stream"], recipe.stream, places)(recipe.stream, places)
         self.stream = Stream(recipe.stream, sets, recipe.seed, placed, self.guard)
         self.space: Space = self.stream.space
         self.tasks: list[Task] = self.stream.tasks
@@ -66,7 +66,7 @@ class Vision:
             learner=load_class(CLASSES["learner"][recipe.learner.type])(recipe.learner, recipe.wake, space),
             dreamer=load_class(CLASSES["dreamer"][recipe.dreamer.type])(recipe.dreamer, space),
             challenger=load_class(CLASSES["challenger"][recipe.challenger.type])(recipe.challenger, space),
-            judge=load_class(CLASSES["judge"][recipe.judge.type])(recipe.judge, around),
+            judge=chosen_class(CLASSES["judge"], recipe.judge, self.places)(recipe.judge, around),
             memory=load_class(CLASSES["memory"][recipe.wake.replay.type])(recipe.wake.replay, space),
             probes=load_class(CLASSES["probes"][recipe.morning.probes])(space, each),
         )

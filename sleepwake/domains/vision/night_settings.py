@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from sleepwake.domains.vision.wake_settings import VaeShape
-from sleepwake.settings import Settings
+from sleepwake.settings import Own, Settings
 
 
 class NoDreamer(Settings):
@@ -160,7 +160,7 @@ class OracleJudge(Settings):
     """The bound of what a better judge could bring."""
 
 
-Judge = Annotated[NoJudge | PeersJudge | SelfJudge | RandomJudge | OracleJudge, Field(discriminator="type")]
+Judge = Annotated[NoJudge | PeersJudge | SelfJudge | RandomJudge | OracleJudge | Own, Field(discriminator="type")]
 
 
 class SupervisedRehearsal(Settings):

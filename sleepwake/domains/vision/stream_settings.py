@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sleepwake.settings import Settings
+from sleepwake.settings import Own, Settings
 
 
 class StreamSettings(Settings):
@@ -64,4 +64,8 @@ class FolderStream(StreamSettings):
     """The folder that holds `train` and `test`."""
 
 
-Stream = Annotated[DigitsStream | NpzStream | IdxStream | FolderStream, Field(discriminator="type")]
+class OwnStream(StreamSettings, Own):
+    """A reader of your own: a function of these settings and of the places where data are sought, giving a list of `data_sets.Images`."""
+
+
+Stream = Annotated[DigitsStream | NpzStream | IdxStream | FolderStream | OwnStream, Field(discriminator="type")]
