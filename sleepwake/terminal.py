@@ -123,11 +123,12 @@ def scores(pairs: Sequence[tuple[str, float | None, float | None]]) -> None:
 
 def sweep(arms: Sequence[ArmResult]) -> None:
     """Each arm: mean with its 95 % interval over seeds, and the paired difference to the first arm."""
-    table = _table("sweep", "arm", "seeds", "mean", "95 %", "minus the first", "95 %", "seconds")
+    table = _table("sweep", "arm", "n", "mean", "95 %", "- first", "95 %", "s")
     for arm in arms:
         behind = ("-", "-") if arm.behind is None else (f"{arm.behind.mean:+.4f}", _half(arm.behind))
         table.add_row(arm.name, str(len(arm.seeds)), f"{arm.acc.mean:.4f}", _half(arm.acc), *behind, f"{arm.seconds:.0f}")
     out.print(table)
+    out.print("n: seeds; - first: difference to the first arm, paired by seed; 95 %: half of the interval of the mean", style="dim")
 
 
 def _half(estimate: Estimate) -> str:
