@@ -73,8 +73,11 @@ def figures(runs: dict[str, dict[int, dict[str, Any]]]) -> None:
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for scenario in SCENARIOS:
         for row in ROWS:
-            found = [runs[row.arm(scenario, seed).key] for seed in SEEDS if row.arm(scenario, seed).key in runs]
-            if not found or scenario not in (*row.published, "class"):
+            if scenario not in (*row.published, "class"):
+                continue
+            keys = [row.arm(scenario, seed).key for seed in SEEDS]
+            found = [runs[key] for key in keys if key in runs]
+            if not found:
                 continue
             scores = [100 * summary["acc"] for summary in found]
             spread = f" +- {estimate(scores).half:.2f}" if len(scores) > 1 else ""
