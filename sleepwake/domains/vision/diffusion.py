@@ -100,9 +100,10 @@ class StrokeDiffusion(nn.Module):
     def learn_strokes(self, seed: int) -> Facts:
         """Train on drawings made on the fly, each seen once; then freeze for good."""
         settings, device = self.settings, self.space.device
+        _, height, width = self.space.shape
 
         def loss_at(step: int) -> Tensor:
-            images_N1HW, captions_NL = strokes.draw(settings.batch, *self.space.shape[1:], seed_at(seed, step, "draw"))
+            images_N1HW, captions_NL = strokes.draw(settings.batch, height, width, seed_at(seed, step, "draw"))
             return self.loss(images_N1HW.to(device), captions_NL.to(device), seed_at(seed, step))
 
         self.requires_grad_(True).train()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from typing import Any, Self
 
 import torch
@@ -15,26 +16,31 @@ class Space:
     """What every role of a mind must agree on.
 
     Attributes:
-        shape: channels, height and width of an image.
+        shape: channels, height and width of an image; where `layer` is named, the shape of its activations.
         classes: names of all classes of the stream, in the order in which they are learned; a class's id is its place here.
         device: where tensors live.
         seed: the recipe's seed.
         tasks: ids of the classes of each task.
         told: whether it is told which task an image is from, so that only that task's classes compete for an answer.
+        layer: the learner's layer whose activations stand in the place of images; empty for images.
     """
 
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: tuple[str, ...]
     device: torch.device
     seed: int
     tasks: tuple[tuple[int, ...], ...] = ()
     told: bool = False
+    layer: str = ""
 
     @property
     def pixels(self) -> int:
         """Numbers in an image."""
-        channels, height, width = self.shape
-        return channels * height * width
+        return prod(self.shape)
+
+    def within(self, shape: tuple[int, ...], layer: str) -> "Space":
+        """The space of a layer's activations."""
+        return replace(self, shape=shape, layer=layer)
 
     def ids(self, names: Sequence[str]) -> list[int]:
         """The ids of named classes."""
@@ -62,13 +68,14 @@ class Batch:
     """Images with what they are meant to be.
 
     Attributes:
-        images_NCHW: float32 in [0, 1].
+        images_NCHW: float32 in [0, 1]; where `layer` is named, its activations.
         labels_N: int64 ids of the classes that the images are of, or are intended as.
         targets_NK: a response over all classes of the stream, each row summing to 1; None where the label is the target.
         temperature: of the response.
         squared: whether the response's loss is multiplied by the squared temperature.
         lures_N: id of the class that a dream leans towards; None for what is not a dream of a challenge.
         distances_N: how far it leans, in (0, 1].
+        layer: where the items enter the network: after this layer; empty for images.
     """
 
     images_NCHW: Tensor
@@ -78,6 +85,7 @@ class Batch:
     squared: bool = True
     lures_N: Tensor | None = None
     distances_N: Tensor | None = None
+    layer: str = ""
 
     def __len__(self) -> int:
         return len(self.labels_N)
@@ -92,7 +100,7 @@ class Batch:
 
     def concat(self, other: Self) -> Self:
         """These items, then the others; both must have the same parts."""
-        assert self.temperature == other.temperature
+        assert (self.temperature, self.layer) == (other.temperature, other.layer)
         joined: dict[str, Any] = {}
         for name in PARTS:
             mine, theirs = getattr(self, name), getattr(other, name)

@@ -8,26 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sleepwake.domains.tensors import seeded
+from sleepwake.domains.vision.bodies import body_of
 from sleepwake.domains.vision.images import Space
 from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner
-
-
-def mlp(space: Space, hidden: Sequence[int]) -> nn.Sequential:
-    """Fully connected layers with ReLU: (N, C, H, W) -> (N, hidden[-1])."""
-    layers: list[nn.Module] = [nn.Flatten()]
-    for inputs, outputs in zip([space.pixels, *hidden], hidden, strict=False):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return nn.Sequential(*layers)
-
-
-def cnn(space: Space, channels: Sequence[int], hidden: int) -> nn.Sequential:
-    """Convolutions of stride 2 and one hidden layer, with ReLU: (N, C, H, W) -> (N, hidden)."""
-    count, height, width = space.shape
-    layers: list[nn.Module] = []
-    for inputs, outputs in zip([count, *channels], channels, strict=False):
-        layers += [nn.Conv2d(inputs, outputs, kernel_size=3, stride=2, padding=1), nn.ReLU()]
-        height, width = (height + 1) // 2, (width + 1) // 2
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * height * width, hidden), nn.ReLU())
 
 
 class Solver(nn.Module):
@@ -65,17 +48,24 @@ class Solver(nn.Module):
         return table_K[labels_N]
 
     @torch.no_grad()
-    def response(self, images_NCHW: Tensor, temperature: float = 1.0, only: Sequence[int] | None = None) -> Tensor:
-        """Probabilities (N, K) over all classes of the stream, each block of rows summing to 1; zero for those outside all blocks."""
-        logits_NR = self(images_NCHW) / temperature
+    def response(self, images_NCHW: Tensor, temperature: float = 1.0, only: Sequence[int] | None = None, layer: str = "") -> Tensor:
+        """Probabilities (N, K) over all classes of the stream, each block of rows summing to 1; zero for those outside all blocks.
+
+        Args:
+            images_NCHW: images, or activations of the named layer.
+            temperature: divides the logits.
+            only: class ids that compete.
+            layer: of a network that has layers; empty for images.
+        """
+        logits_NR = (self(images_NCHW, layer) if layer else self(images_NCHW)) / temperature
         response_NK = images_NCHW.new_zeros(len(images_NCHW), len(self.space.classes))
         for rows in self.blocks(only):
             response_NK[:, [self.classes[row] for row in rows]] = logits_NR[:, rows].softmax(dim=1)
         return response_NK
 
-    def answer(self, images_NCHW: Tensor, only: Sequence[int] | None = None) -> Tensor:
+    def answer(self, images_NCHW: Tensor, only: Sequence[int] | None = None, layer: str = "") -> Tensor:
         """The likeliest class id (N,), of all rows or of those in `only`; in slices, so that test sets fit."""
-        return torch.cat([self.response(part, only=only).argmax(dim=1) for part in images_NCHW.split(4096)])
+        return torch.cat([self.response(part, only=only, layer=layer).argmax(dim=1) for part in images_NCHW.split(4096)])
 
 
 class Classifier(Solver):
@@ -84,11 +74,7 @@ class Classifier(Solver):
     def __init__(self, settings: MlpLearner | CnnLearner, space: Space, seed: int) -> None:
         super().__init__(space)
         self.settings = settings
-        with seeded(seed, space.device):
-            if isinstance(settings, CnnLearner):
-                self.body, width = cnn(space, settings.channels, settings.hidden), settings.hidden
-            else:
-                self.body, width = mlp(space, settings.hidden), settings.hidden[-1]
+        self.body, width = body_of(settings, space, seed)
         self.weight_RF = nn.Parameter(torch.empty((0, width), device=space.device))
         self.bias_R = nn.Parameter(torch.empty(0, device=space.device))
 
@@ -103,9 +89,14 @@ class Classifier(Solver):
         self.bias_R = nn.Parameter(torch.cat([self.bias_R.detach(), rows.bias.detach()]))
         self.classes = [*self.classes, *new]
 
-    def forward(self, images_NCHW: Tensor) -> Tensor:
-        """Logits (N, R), in the order of `classes`."""
-        return functional.linear(self.body(images_NCHW), self.weight_RF, self.bias_R)
+    def forward(self, images_NCHW: Tensor, layer: str = "") -> Tensor:
+        """Logits (N, R), in the order of `classes`, of images or of a layer's activations."""
+        return functional.linear(self.body.onward(images_NCHW, layer), self.weight_RF, self.bias_R)
+
+    @torch.no_grad()
+    def latents(self, images_NCHW: Tensor, layer: str) -> Tensor:
+        """A layer's activations (N, ...), in slices."""
+        return torch.cat([self.body.up_to(part, layer) for part in images_NCHW.split(4096)])
 
     def only(self, classes: Sequence[int]) -> Self:
         """A copy with the rows of some classes alone; it shares nothing with this network."""

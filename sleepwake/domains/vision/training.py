@@ -59,12 +59,15 @@ class Answered:
     def draw(self, n: int, seed: int) -> Batch:
         """Draw n items with soft targets."""
         batch = self.source.draw(n, seed)
-        return batch.aimed(self.respond(batch.images_NCHW), self.temperature, self.squared)
+        return batch.aimed(self.respond(batch.images_NCHW, batch.layer), self.temperature, self.squared)
 
-    def respond(self, images_NCHW: Tensor) -> Tensor:
-        """The weighted mean response (N, K)."""
+    def respond(self, images_NCHW: Tensor, layer: str = "") -> Tensor:
+        """The weighted mean response (N, K) to images, or to a layer's activations."""
         weights = self.weights or [1 / len(self.solvers)] * len(self.solvers)
-        responses = [weight * solver.response(images_NCHW, self.temperature) for weight, solver in zip(weights, self.solvers, strict=True)]
+        responses = [
+            weight * solver.response(images_NCHW, self.temperature, layer=layer)
+            for weight, solver in zip(weights, self.solvers, strict=True)
+        ]
         response_NK = torch.stack(responses).sum(dim=0)
         return one_hot_by_block(self.solvers[0], response_NK) if self.hard else response_NK
 
@@ -103,7 +106,7 @@ def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, t
 
     Where rows fall into several blocks (tasks are told), a label counts in its own, a response in all that it names, in equal parts.
     """
-    logits_NR: Tensor = net(batch.images_NCHW)
+    logits_NR: Tensor = net(batch.images_NCHW, batch.layer)
     if taught is not None:
         may_R = torch.tensor([name in taught for name in net.classes], device=logits_NR.device)
         logits_NR = torch.where(may_R, logits_NR, logits_NR.detach())

@@ -1,0 +1,73 @@
+"""Bodies: what turns images into features, as a chain of named layers. Replay may enter after any of them."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sleepwake.domains.tensors import seeded
+from sleepwake.domains.vision.images import Space
+from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner
+
+
+class Body(nn.Sequential):
+    """Named layers: (N, C, H, W) -> (N, width)."""
+
+    def up_to(self, images_NCHW: Tensor, layer: str) -> Tensor:
+        """Activations of a named layer; the images themselves where the name is empty."""
+        for name, part in self.named_children() if layer else ():
+            images_NCHW = part(images_NCHW)
+            if name == layer:
+                break
+        return images_NCHW
+
+    def onward(self, inputs: Tensor, layer: str) -> Tensor:
+        """Features (N, width) from activations of a named layer, or from images where the name is empty."""
+        if not layer:
+            features_NF: Tensor = self(inputs)
+            return features_NF
+        names = [name for name, _ in self.named_children()]
+        for part in list(self)[names.index(layer) + 1 :]:
+            inputs = part(inputs)
+        return inputs
+
+
+def mlp(space: Space, hidden: Sequence[int]) -> Body:
+    """Fully connected layers with ReLU, named hidden1, hidden2 and so on."""
+    layers: list[tuple[str, nn.Module]] = [("flat", nn.Flatten())]
+    for place, (inputs, outputs) in enumerate(pairwise([space.pixels, *hidden]), start=1):
+        layers.append((f"hidden{place}", nn.Sequential(nn.Linear(inputs, outputs), nn.ReLU())))
+    return Body(OrderedDict(layers))
+
+
+def cnn(space: Space, channels: Sequence[int], hidden: int) -> Body:
+    """Convolutions of stride 2 with ReLU, named conv1, conv2 and so on, then a hidden layer."""
+    count, height, width = space.shape
+    layers: list[tuple[str, nn.Module]] = []
+    for place, (inputs, outputs) in enumerate(pairwise([count, *channels]), start=1):
+        layers.append((f"conv{place}", nn.Sequential(nn.Conv2d(inputs, outputs, kernel_size=3, stride=2, padding=1), nn.ReLU())))
+        height, width = (height + 1) // 2, (width + 1) // 2
+    last = nn.Sequential(nn.Flatten(), nn.Linear(channels[-1] * height * width, hidden), nn.ReLU())
+    return Body(OrderedDict([*layers, ("hidden", last)]))
+
+
+def body_of(settings: MlpLearner | CnnLearner, space: Space, seed: int) -> tuple[Body, int]:
+    """A freshly initialised body, and how many features it gives."""
+    with seeded(seed, space.device):
+        if isinstance(settings, CnnLearner):
+            return cnn(space, settings.channels, settings.hidden), settings.hidden
+        return mlp(space, settings.hidden), settings.hidden[-1]
+
+
+def inner_space(settings: Any, space: Space, layer: str) -> Space:
+    """The space of a layer's activations, in place of that of images; the same space where the name is empty."""
+    if not layer:
+        return space
+    body, _ = body_of(settings, space, 0)
+    body.eval()
+    with torch.no_grad():
+        shape = body.up_to(torch.zeros((1, *space.shape), device=space.device), layer).shape[1:]
+    return space.within(tuple(shape), layer)
