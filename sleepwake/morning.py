@@ -88,6 +88,9 @@ def evaluate(phase: Phase, when: str, seen: int) -> list[float | None]:
         scores: list[float | None] = phase.call(domain.evaluate, mind, seen, scope)
         phase.note("evaluated", what="scores", when=when, scores=scores)
         frontier = phase.call(domain.frontier, mind) if recipe.evaluate.audit and when != "initial" else {}
+        drawn = phase.call(domain.fidelity, mind, recipe.evaluate.draws) if recipe.evaluate.draws and when == "wake" else {}
     if frontier:
         phase.note("evaluated", what="frontier", when=when, frontier=frontier)
+    if drawn:
+        phase.note("evaluated", what="draws", **drawn)
     return scores

@@ -84,6 +84,8 @@ class Evaluate(Settings):
     """Which tests: of the tasks seen so far, or of all."""
     audit: bool = True
     """Measure judge, gate and frontier against ground truth; never changes what is learned."""
+    draws: int = Field(0, ge=0)
+    """Show so many of the dreamer's draws of each class to a judge that learned the real data, after each wake; 0: none."""
 
     def due(self, step: int) -> bool:
         """Whether this step of a night is scored."""

@@ -114,7 +114,7 @@ class Memory(Part, Protocol):
         """Replay for all tasks before this one; holds copies of whatever must not move while the learner learns."""
         ...
 
-    def store(self, task: Task, examples: Any, seed: int) -> Facts:
+    def store(self, mind: "Mind", task: Task, examples: Any, seed: int) -> Facts:
         """Keep what will be needed of this task."""
         ...
 
@@ -249,6 +249,13 @@ class Domain(Protocol):
 
     def frontier(self, mind: Mind) -> Facts:
         """Audited frontier a family; empty where the domain has no levels."""
+        ...
+
+    def fidelity(self, mind: Mind, n: int) -> Facts:
+        """How far ground truth agrees with what the dreamer takes its draws for: `agreement`, in [0, 1], of n draws a class.
+
+        Empty where nothing is drawn that could be looked at.
+        """
         ...
 
     def picture(self, folder: Path, step: int, material: Any, verdicts: Verdicts) -> list[dict[str, str]]:

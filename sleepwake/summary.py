@@ -61,6 +61,7 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "forgetting_rwalk": metrics.forgetting_rwalk(after, home),
         "nights": _nights(events),
         "bytes": _bytes(events) | {"run_folder": run_folder_bytes},
+        "draws": [{"day": event["day"], "agreement": event["agreement"]} for event in of(events, "evaluated", what="draws")],
         "frontier": _frontier(events, start.get("task_parts", ())),
         "judge_audit": [{key: event[key] for key in AUDIT} for event in of(events, "evaluated", what="judge")],
         "gate_audit": {"nights": len(gates), "agrees": sum(gates)},

@@ -23,7 +23,7 @@ def run_wake(phase: Phase) -> Progress:
     learned = phase.call(mind.learner.learn, task, examples, replay, phase.seed("wake", "learner"))
     judged = phase.call(mind.judge.learn, task, examples, replay, phase.seed("wake", "judge"))
     fitted = phase.call(mind.dreamer.fit, task, examples, replay, mind.learner, phase.seed("wake", "dreamer"))
-    stored = phase.call(mind.memory.store, task, examples, phase.seed("wake", "store"))
+    stored = phase.call(mind.memory.store, mind, task, examples, phase.seed("wake", "store"))
     phase.note("woke", task=task.name, facts={"learn": learned, "judge": judged, "fit": fitted, "store": stored})
 
     dusk = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after"))

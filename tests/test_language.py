@@ -50,7 +50,7 @@ def day(domain: Language, mind: Mind, index: int = 0, seed: int = 1) -> dict[str
     mind.learner.open(task, seed)
     replay = mind.memory.source(mind, task, rest, seed)
     facts = mind.learner.learn(task, rest, replay, seed)
-    mind.memory.store(task, rest, seed)
+    mind.memory.store(mind, task, rest, seed)
     return dict(facts)
 
 
@@ -416,7 +416,7 @@ def test_exact_memory_shares_its_budget() -> None:
     domain = made('wake.replay={type="exact", budget=100}', 'stream.tasks=[["reverse"], ["copy"]]')
     memory = domain.mind().memory
     for task in domain.tasks:
-        memory.store(task, domain.examples(task), 0)
+        memory.store(domain.mind(), task, domain.examples(task), 0)
     assert {name: len(kept) for name, kept in memory.by_family.items()} == {"reverse": 50, "copy": 50}
 
 

@@ -41,7 +41,7 @@ def lived(domain: Vision) -> tuple[Mind, list[float]]:
         replay = mind.memory.source(mind, task, examples, task.index)
         mind.learner.learn(task, examples, replay, task.index)
         mind.dreamer.fit(task, examples, replay, mind.learner, task.index)
-        mind.memory.store(task, examples, task.index)
+        mind.memory.store(mind, task, examples, task.index)
     return mind, [score or 0.0 for score in domain.evaluate(mind, len(domain.tasks), "seen")]
 
 
@@ -217,7 +217,7 @@ def rows_after(centre: str, negative: bool, again: bool) -> tuple[torch.Tensor, 
     """Rows before a second day, as that day trained them, and as consolidated; class 0 comes again where asked."""
     head, net = Cwr(CwrHead(type="cwr", centre=centre)), net_of(2)  # type: ignore[arg-type]
     head.begin(net, Task(0, "a-b", ("a", "b")), False, 0)
-    head.end(net, Batch(images(4).images_NCHW, torch.tensor([0, 0, 0, 1], device=CPU)), 0, negative=False)
+    head.end(net, Batch(images(4).images_NCHW, torch.tensor([0, 0, 0, 1], device=CPU)), None, 0, False, 0)
     net.grow([2, 3], 1)
     before = net.weight_RF.detach().clone()
     head.begin(net, Task(1, "c-d", ("a", "c") if again else ("c", "d")), True, 1)
@@ -225,7 +225,7 @@ def rows_after(centre: str, negative: bool, again: bool) -> tuple[torch.Tensor, 
         net.weight_RF += torch.arange(4.0, device=CPU)[:, None] + torch.arange(8.0, device=CPU)
     trained = net.weight_RF.detach().clone()
     labels = [0, 2, 2, 2] if again else [2, 2, 3, 3]
-    head.end(net, Batch(images(4).images_NCHW, torch.tensor(labels, device=CPU)), replayed=8, negative=negative)
+    head.end(net, Batch(images(4).images_NCHW, torch.tensor(labels, device=CPU)), None, 8, negative, 0)
     return before, trained, net.weight_RF.detach()
 
 

@@ -42,7 +42,7 @@ def day(domain: Vision, mind: Mind, index: int, seed: int = 1) -> None:
     mind.learner.learn(task, rest, replay, seed)
     mind.judge.learn(task, rest, replay, seed)
     mind.dreamer.fit(task, rest, replay, mind.learner, seed)
-    mind.memory.store(task, rest, seed)
+    mind.memory.store(mind, task, rest, seed)
 
 
 def night(domain: Vision, mind: Mind, commit: Path, seed: int = 2) -> tuple[Batch, Verdicts, dict[str, Any]]:

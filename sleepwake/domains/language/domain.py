@@ -140,6 +140,10 @@ class Language:
                     found[family] = level
         return {family: found.get(family, 0) for family in mind.learner.known}
 
+    def fidelity(self, mind: Mind, n: int) -> Facts:
+        """Nothing: dreamed problems are audited each night."""
+        return {}
+
     def picture(self, folder: Path, step: int, material: Batch, verdicts: Verdicts) -> list[dict[str, str]]:
         """No pictures: dreams are text, see `describe`."""
         return []

@@ -25,7 +25,7 @@ class NoMemory:
         """None."""
         return None
 
-    def store(self, task: Task, examples: Batch, seed: int) -> Facts:
+    def store(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Facts:
         """Nothing is stored."""
         return {}
 
@@ -101,7 +101,7 @@ class ExactMemory(NoMemory):
         """The stored lines."""
         return Stored(dict(self.by_family)) if self.by_family else None
 
-    def store(self, task: Task, examples: Batch, seed: int) -> Facts:
+    def store(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Facts:
         """Keep lines of the day in random order, and fewer of each earlier family."""
         for family in task.parts:
             lines = [line for line in examples.lines if line.problem.family == family]

@@ -16,7 +16,7 @@ def check_together(recipe: Any) -> None:
     Raises:
         ValueError: with a line for each thing that is wrong, and the line to write.
     """
-    if wrong := [*nights(recipe), *learners(recipe), *streams(recipe)]:
+    if wrong := [*nights(recipe), *learners(recipe), *latents(recipe), *streams(recipe)]:
         raise ValueError("\n".join(wrong))
 
 
@@ -56,8 +56,40 @@ def learners(recipe: Any) -> Iterator[str]:
         yield 'wake.replay.target: noise with random labels has no response to aim at; write target = "hard"'
     if wake.restart and not isinstance(wake.penalty, NoPenalty):
         yield "wake.restart: a fresh learner has no weights to hold; write wake.restart = false"
+    if wake.head.type == "nearest-mean" and (wake.replay.type != "exact" or recipe.policy.most_nights or wake.layer):
+        yield 'wake.head.type: "nearest-mean" takes means of stored images each day; write replay = { type = "exact" }, policy.nights = 0'
+    if wake.head.type == "bic" and (wake.replay.type not in ("exact", "generated") or recipe.stream.scenario != "class"):
+        yield 'wake.head.type: "bic" weighs new classes against replayed ones; write replay = { type = "exact" }, scenario = "class"'
+    if getattr(wake.replay, "keep", "") == "herding" and not gradients:
+        yield 'wake.replay.keep: "herding" goes by the learner\'s features; write keep = "balanced"'
+    if getattr(wake.replay, "target", "") == "logits" and (wake.restart or wake.layer):
+        yield 'wake.replay.target: stored "logits" are those of this network on images; write target = "hard"'
     if wake.replay.type == "current" and wake.head.type == "cwr":
         yield 'wake.head.type: "cwr" trains rows of the day alone, which can\'t answer as before; write head = { type = "softmax" }'
+
+
+def latents(recipe: Any) -> Iterator[str]:
+    """What replay of a layer's activations allows."""
+    layer, replay, dreamer = recipe.wake.layer, recipe.wake.replay, recipe.dreamer
+    guided = getattr(dreamer, "guide", 0.0) > 0
+    if guided and (not isinstance(dreamer, CvaeDreamer) or not isinstance(recipe.learner, MlpLearner | CnnLearner)):
+        yield 'dreamer.guide: a learner with gradients names what a conditional dreamer was told; write dreamer.type = "cvae", or guide = 0'
+    if not layer:
+        return
+    names = getattr(recipe.learner, "layers", [])
+    if layer not in names:
+        known = f"one of {', '.join(names)}" if names else '"", since this learner has no layers'
+        yield f'wake.layer: "{layer}" is no layer of learner "{recipe.learner.type}"; write {known}'
+    if replay.type not in ("exact", "generated", "noise"):
+        yield f'wake.layer: replay of type "{replay.type}" has no activations; write wake.layer = ""'
+    if isinstance(dreamer, DiffusionDreamer):
+        yield 'wake.layer: "diffusion" draws pixels; write dreamer = { type = "cvae" }, or wake.layer = ""'
+    if recipe.policy.most_nights or recipe.judge.type != "none" or recipe.morning.probes == "dreamed":
+        yield "wake.layer: activations are no images that a night or a judge could look at; write policy.nights = 0, judge and probes none"
+    if recipe.wake.restart:
+        yield "wake.layer: a fresh learner's layers mean something else; write wake.restart = false"
+    if getattr(dreamer, "likelihood", "") == "bernoulli":
+        yield 'dreamer.likelihood: activations aren\'t probabilities; write dreamer.likelihood = "squared"'
 
 
 def streams(recipe: Any) -> Iterator[str]:

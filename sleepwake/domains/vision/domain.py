@@ -7,6 +7,7 @@ from torch import Tensor
 
 from sleepwake.domains import chosen_class, load_class
 from sleepwake.domains.tensors import set_up
+from sleepwake.domains.vision.bodies import inner_space
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import Surroundings
 from sleepwake.domains.vision.networks import Classifier, Solver
@@ -60,14 +61,15 @@ class Vision:
     def mind(self) -> Mind:
         """A fresh mind, the same at every call; nothing learned."""
         recipe, space = self.recipe, self.space
+        replayed = inner_space(recipe.learner, space, recipe.wake.layer)
         around = Surroundings(space, recipe.learner, recipe.wake, self.oracle)
         each = recipe.domain.kept_probes if recipe.morning.probes == "kept" else recipe.domain.dreamed_probes
         return Mind(
             learner=load_class(CLASSES["learner"][recipe.learner.type])(recipe.learner, recipe.wake, space),
-            dreamer=load_class(CLASSES["dreamer"][recipe.dreamer.type])(recipe.dreamer, space),
+            dreamer=load_class(CLASSES["dreamer"][recipe.dreamer.type])(recipe.dreamer, replayed),
             challenger=load_class(CLASSES["challenger"][recipe.challenger.type])(recipe.challenger, space),
             judge=chosen_class(CLASSES["judge"], recipe.judge, self.places)(recipe.judge, around),
-            memory=load_class(CLASSES["memory"][recipe.wake.replay.type])(recipe.wake.replay, space),
+            memory=load_class(CLASSES["memory"][recipe.wake.replay.type])(recipe.wake.replay, replayed),
             probes=load_class(CLASSES["probes"][recipe.morning.probes])(space, each),
         )
 
@@ -125,6 +127,16 @@ class Vision:
             "recall": round(both / sum(right), 6) if any(right) else None,
             "abstained": counts["abstained"],
         }
+
+    def fidelity(self, mind: Mind, n: int) -> Facts:
+        """Of n draws of each class, the share that the oracle names as the dreamer was told, or as the learner names them."""
+        dreamer, space = mind.dreamer, self.space
+        if not dreamer.classes or self.recipe.wake.layer:
+            return {}
+        batch = dreamer.source(dreamer.classes, mind.learner.net).draw(n * len(dreamer.classes), space.at("fidelity"))
+        agreed_N = self.oracle().answer(batch.images_NCHW, only=dreamer.classes) == batch.labels_N
+        each = {space.classes[name]: round(_share(agreed_N[batch.labels_N == name]), 6) for name in dreamer.classes}
+        return {"agreement": round(_share(agreed_N), 6), "each": each}
 
     def frontier(self, mind: Mind) -> Facts:
         """Images have no levels."""

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from sleepwake.domains.tensors import generator, load_json, load_module, module_bytes, save_json, save_module
 from sleepwake.domains.vision.challengers import Challenge
-from sleepwake.domains.vision.generators import Decoder, Recalled, Supply, Vae, fit, tell
+from sleepwake.domains.vision.generators import Decoder, Guide, Recalled, Supply, Vae, fit, tell
 from sleepwake.domains.vision.images import Batch, Space
-from sleepwake.domains.vision.networks import Classifier
+from sleepwake.domains.vision.networks import Classifier, entered
 from sleepwake.domains.vision.night_settings import CvaeDreamer as CvaeSettings
 from sleepwake.domains.vision.night_settings import VaeSettings
 from sleepwake.records import Facts, Task
@@ -71,12 +71,15 @@ class VaeDreamer:
         return self.settings.frozen or self.told > 0
 
     def fit(self, task: Task, examples: Batch, replay: Any, learner: Any, seed: int) -> Facts:
-        """Learn a task's images. `replay` is the learner's; a dreamer that needs replay draws its own."""
+        """Learn a task's images, or the learner's activations on them. `replay` is the learner's; a dreamer draws its own."""
         classes = self.space.ids(task.parts)
+        if self.space.layer:
+            examples = entered(examples, learner.net, self.space.layer)
+        guide = self._guide(learner)
         if self.settings.frozen:
             groups = [classes] if self.told else [[name] for name in classes]
             vae = Vae(self.settings, self.space, len(groups), self.told, seed)
-            facts = fit(vae, [(1.0, self._supply(groups, examples))], seed)
+            facts = fit(vae, [(1.0, self._supply(groups, examples))], seed, guide)
             self.decoder = vae.decoder if self.decoder is None else self.decoder.beside(vae.decoder)
             self.groups += groups
             return facts
@@ -86,9 +89,14 @@ class VaeDreamer:
             parts = [(current, parts[0][1]), (1 - current, Recalled(self.vae.decoder.copy(), self.classes))]
         if self.vae is None or self.settings.restart:
             self.vae = Vae(self.settings, self.space, 1, self.told, seed)
-        facts = fit(self.vae, [(weight, supply) for weight, supply in parts if weight > 0], seed)
+        facts = fit(self.vae, [(weight, supply) for weight, supply in parts if weight > 0], seed, guide)
         self.decoder, self.groups = self.vae.decoder, [list(dict.fromkeys([*self.classes, *classes]))]
         return facts
+
+    def _guide(self, learner: Any) -> Guide | None:
+        if not self.settings.guide:
+            return None
+        return Guide(learner.net, self.settings.guide, self.space, self.settings.likelihood == "bernoulli")
 
     def _supply(self, groups: Sequence[Sequence[int]], examples: Batch) -> Supply:
         masks = [torch.isin(examples.labels_N, torch.tensor(list(group), device=self.space.device)) for group in groups]
@@ -115,7 +123,7 @@ class VaeDreamer:
         labels_N = torch.tensor(list(classes), dtype=torch.int64, device=self.space.device).repeat_interleave(each)
         chosen_N = torch.randperm(len(labels_N), generator=generator(seed_at(seed, "order")), device="cpu")[:n]
         chosen_N = chosen_N.to(self.space.device)
-        return Batch(self._shaped(images_KBD.flatten(0, 1)[chosen_N]), labels_N[chosen_N])
+        return Batch(self._shaped(images_KBD.flatten(0, 1)[chosen_N]), labels_N[chosen_N], layer=self.space.layer)
 
     def of_each(self, classes: Sequence[int], n: int, seed: int) -> Tensor:
         """Draw n images of each class (K, n, D). All groups draw, so that one batched product does it."""
@@ -134,7 +142,8 @@ class VaeDreamer:
         assert self.decoder is not None, "nothing was learned yet"
         told_1NY = torch.zeros((1, n, 0), device=self.space.device)
         images_NCHW = self._shaped(self.decoder.draw(told_1NY, seed)[0])
-        return Batch(images_NCHW, namer.answer(images_NCHW, only=self.classes))
+        layer = self.space.layer
+        return Batch(images_NCHW, namer.answer(images_NCHW, only=self.classes, layer=layer), layer=layer)
 
     def pool(self, classes: Sequence[int], n: int, seed: int, namer: Classifier) -> dict[int, Tensor]:
         """About n images of each class; fewer, or none, of some where the class can't be chosen."""

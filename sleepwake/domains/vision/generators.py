@@ -11,6 +11,7 @@ from torch.nn import functional
 from sleepwake.domains.tensors import generator, seeded
 from sleepwake.domains.vision.descent import adam, descend
 from sleepwake.domains.vision.images import Space
+from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.wake_settings import VaeShape
 from sleepwake.records import Facts
 from sleepwake.seeds import seed as seed_at
@@ -109,6 +110,8 @@ class Decoder(nn.Module):
 
     def surprise(self, means_GBD: Tensor, images_GBD: Tensor) -> Tensor:
         """Negative log-likelihood of each image, up to a constant (G, B)."""
+        if self.settings.likelihood == "squared":
+            return ((images_GBD - means_GBD) ** 2).sum(dim=2)
         if self.settings.likelihood == "bernoulli":
             return functional.binary_cross_entropy_with_logits(means_GBD, images_GBD, reduction="none").sum(dim=2)
         spread_G1D = self.spread()
@@ -116,7 +119,7 @@ class Decoder(nn.Module):
 
     @torch.no_grad()
     def draw(self, told_GBY: Tensor, seed: int) -> Tensor:
-        """Images (G, B, D) in [0, 1] from the prior; told_GBY is (G, B, told)."""
+        """Images (G, B, D) in [0, 1], or activations of at least 0, from the prior; told_GBY is (G, B, told)."""
         groups, count, _ = told_GBY.shape
         chance = generator(seed)
         codes_GBZ = torch.randn((groups, count, self.settings.latent), generator=chance, device="cpu").to(told_GBY.device)
@@ -125,8 +128,11 @@ class Decoder(nn.Module):
         means_GBD: Tensor = self(torch.cat([codes_GBZ, told_GBY], dim=2))
         if self.settings.likelihood == "bernoulli":
             return means_GBD.sigmoid()
+        white = None if self.space.layer else 1.0
+        if self.settings.likelihood == "squared":
+            return means_GBD.clamp(0.0, white)
         noise_GBD = torch.randn(means_GBD.shape, generator=chance, device="cpu").to(told_GBY.device)
-        return (means_GBD + self.spread() * noise_GBD).clamp(0.0, 1.0)
+        return (means_GBD + self.spread() * noise_GBD).clamp(0.0, white)
 
     def beside(self, other: "Decoder") -> "Decoder":
         """These groups, then the other's, in one decoder."""
@@ -152,14 +158,38 @@ class Vae(nn.Module):
         with seeded(seed_at(seed, "encoder"), space.device):
             self.encoder = perceptrons(groups, [space.pixels + told, *settings.hidden, 2 * settings.latent])
 
-    def loss(self, images_GBD: Tensor, told_GBY: Tensor, noise_GBZ: Tensor) -> Tensor:
-        """Negative evidence lower bound of each image, the divergence weighted with beta (Higgins et al. 2017) (G, B)."""
+    def loss(self, images_GBD: Tensor, told_GBY: Tensor, noise_GBZ: Tensor, guide: "Guide | None" = None) -> Tensor:
+        """Negative evidence lower bound of each image, the divergence weighted with beta (Higgins et al. 2017) (G, B).
+
+        With a guide this is the loss of generative negative replay's generator (Graffieti et al., equations 12 to 15).
+        """
         means_GBZ, logs_GBZ = self.encoder(torch.cat([images_GBD, told_GBY], dim=2)).chunk(2, dim=2)
         codes_GBZ = means_GBZ + (0.5 * logs_GBZ).exp() * noise_GBZ
         divergence_GB = -0.5 * (1 + logs_GBZ - means_GBZ**2 - logs_GBZ.exp()).sum(dim=2)
         decoded_GBD: Tensor = self.decoder(torch.cat([codes_GBZ, told_GBY], dim=2))
         bound_GB: Tensor = self.decoder.surprise(decoded_GBD, images_GBD) + self.settings.beta * divergence_GB
-        return bound_GB
+        return bound_GB if guide is None else bound_GB + guide(decoded_GBD, told_GBY)
+
+
+class Guide:
+    """The learner's loss on what a conditional VAE has decoded; the learner itself stays as it is (Graffieti et al., equation 14).
+
+    Args:
+        net: names what is decoded.
+        weight: of this loss: eta.
+        shape: of an image, or of the activations that are decoded.
+    """
+
+    def __init__(self, net: Classifier, weight: float, space: Space, bernoulli: bool) -> None:
+        self.net, self.weight, self.space, self.bernoulli = net.copy().requires_grad_(False), weight, space, bernoulli
+
+    def __call__(self, decoded_GBD: Tensor, told_GBY: Tensor) -> Tensor:
+        """The weighted cross-entropy of each (G, B)."""
+        shown_GBD = decoded_GBD.sigmoid() if self.bernoulli else decoded_GBD.clamp(min=0.0)
+        logits_NR = self.net(shown_GBD.flatten(0, 1).unflatten(1, self.space.shape), self.space.layer)
+        rows_N = self.net.rows(told_GBY.flatten(0, 1).argmax(dim=1))
+        loss_GB: Tensor = self.weight * functional.cross_entropy(logits_NR, rows_N, reduction="none").unflatten(0, told_GBY.shape[:2])
+        return loss_GB
 
 
 class Supply:
@@ -201,7 +231,7 @@ def tell(classes_N: Tensor, told: int) -> Tensor:
     return functional.one_hot(classes_N, told).float()
 
 
-def fit(vae: Vae, parts: Sequence[tuple[float, Supply | Recalled]], seed: int) -> Facts:
+def fit(vae: Vae, parts: Sequence[tuple[float, Supply | Recalled]], seed: int, guide: Guide | None = None) -> Facts:
     """Minimise the weighted sum of bounds; groups have no parameter in common, so they don't disturb each other."""
     settings, device = vae.settings, vae.space.device
 
@@ -211,7 +241,7 @@ def fit(vae: Vae, parts: Sequence[tuple[float, Supply | Recalled]], seed: int) -
             images_GBD, told_GBY = supply.draw(settings.batch, seed_at(seed, step, place))
             shape = (*images_GBD.shape[:2], settings.latent)
             noise_GBZ = torch.randn(shape, generator=generator(seed_at(seed, step, place, "noise")), device="cpu")
-            terms.append(weight * vae.loss(images_GBD, told_GBY, noise_GBZ.to(device)).mean(dim=1).sum())
+            terms.append(weight * vae.loss(images_GBD, told_GBY, noise_GBZ.to(device), guide).mean(dim=1).sum())
         return torch.stack(terms).sum()
 
     samples = settings.steps * settings.batch * vae.decoder.groups * len(parts)

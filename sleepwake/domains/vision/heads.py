@@ -10,7 +10,8 @@ from torch import Tensor
 from sleepwake.domains.tensors import generator
 from sleepwake.domains.vision.images import Batch
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.wake_settings import CwrHead, SoftmaxHead
+from sleepwake.domains.vision.training import Source
+from sleepwake.domains.vision.wake_settings import CwrHead
 from sleepwake.records import Task
 from sleepwake.seeds import seed as seed_at
 
@@ -24,13 +25,20 @@ class Softmax:
     freezes = False
     """Whether the body is trained on the first day alone."""
 
-    def __init__(self, settings: SoftmaxHead) -> None:
+    def __init__(self, settings: Any) -> None:
         self.settings = settings
 
     def begin(self, net: Classifier, task: Task, replayed: bool, seed: int) -> None:
         """Nothing to prepare."""
 
-    def end(self, net: Classifier, examples: Batch, replayed: int, negative: bool) -> None:
+    def hold(self, examples: Batch, seed: int) -> tuple[Batch, Batch | None]:
+        """The images to learn from, and those held back for `correct`: here all, and none."""
+        return examples, None
+
+    def correct(self, net: Classifier, held: Batch, replay: Source, seed: int) -> None:
+        """Look at what was held back."""
+
+    def end(self, net: Classifier, examples: Batch, replay: Source | None, replayed: int, negative: bool, seed: int) -> None:
         """Nothing to consolidate."""
 
     def state(self) -> dict[str, Any]:
@@ -41,7 +49,7 @@ class Softmax:
         """No state."""
 
 
-class Cwr:
+class Cwr(Softmax):
     """Copy weights with re-initialisation: each day trains rows of its own, which are folded into the lasting rows when it ends.
 
     Consolidation after Algorithm 1 of generative negative replay (Graffieti et al., ICLR 2022 submission): a trained row has its mean taken
@@ -50,15 +58,11 @@ class Cwr:
     """
 
     def __init__(self, settings: CwrHead) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self.past: Counter[int] = Counter()
-        """Images of each class so far, real and replayed."""
+        """Images of each class so far."""
+        self.freezes = settings.freeze
         self.lasting: tuple[Tensor, Tensor] | None = None
-
-    @property
-    def freezes(self) -> bool:
-        """Whether the body is trained on the first day alone."""
-        return self.settings.freeze
 
     @torch.no_grad()
     def begin(self, net: Classifier, task: Task, replayed: bool, seed: int) -> None:
@@ -74,14 +78,16 @@ class Cwr:
                 rows[fresh] = 0.0
 
     @torch.no_grad()
-    def end(self, net: Classifier, examples: Batch, replayed: int, negative: bool) -> None:
+    def end(self, net: Classifier, examples: Batch, replay: Source | None, replayed: int, negative: bool, seed: int) -> None:
         """Consolidate.
 
         Args:
             net: its rows as the day has trained them.
             examples: the day's images.
+            replay: what was replayed.
             replayed: images replayed during the day, of all earlier classes together.
             negative: whether replay may move no row of its own classes.
+            seed: of draws from replay.
         """
         assert self.lasting is not None, "a day begins before it ends"
         counts = Counter(examples.labels_N.tolist())

@@ -59,7 +59,7 @@ class Space:
         return seed_at(self.seed, "vision", *position)
 
 
-PARTS = ("images_NCHW", "labels_N", "targets_NK", "lures_N", "distances_N")
+PARTS = ("images_NCHW", "labels_N", "targets_NK", "lures_N", "distances_N", "logits_NK")
 """A batch's tensors, each with an item a row."""
 
 
@@ -75,6 +75,8 @@ class Batch:
         squared: whether the response's loss is multiplied by the squared temperature.
         lures_N: id of the class that a dream leans towards; None for what is not a dream of a challenge.
         distances_N: how far it leans, in (0, 1].
+        logits_NK: stored logits, not a number for classes unknown then; None where there are none.
+        dark: weight of the squared distance from them.
         layer: where the items enter the network: after this layer; empty for images.
     """
 
@@ -85,6 +87,8 @@ class Batch:
     squared: bool = True
     lures_N: Tensor | None = None
     distances_N: Tensor | None = None
+    logits_NK: Tensor | None = None
+    dark: float = 0.0
     layer: str = ""
 
     def __len__(self) -> int:

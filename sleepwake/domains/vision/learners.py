@@ -1,5 +1,6 @@
 """The learner: a classifier that gains rows as tasks open."""
 
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class Classifying:
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
         """Learn a task from its images mixed with replay; `learned` is the share answered right after it and not before."""
         net, wake, only = self.net, self.wake, self.space.among(task.parts)
+        examples, held = self.head.hold(examples, seed_at(seed, "held")) if replay is not None else (examples, None)
         before_N = net.answer(examples.images_NCHW, only) == examples.labels_N
         self.head.begin(net, task, replay is not None, seed_at(seed, "head"))
         self.penalty.begin(net)
@@ -55,19 +57,22 @@ class Classifying:
         )  # fmt: skip
         self.penalty.end(net, examples, seed_at(seed, "penalty"))
         replayed = wake.steps * (wake.replay_batch or wake.batch) if replay is not None else 0
-        self.head.end(net, examples, replayed, negative=getattr(wake.replay, "mode", "") == "negative")
+        negative = getattr(wake.replay, "mode", "") == "negative"
+        self.head.end(net, examples, replay, replayed, negative, seed_at(seed, "head", "end"))
+        if held is not None and replay is not None:
+            self.head.correct(net, held, replay, seed_at(seed, "head", "correct"))
         after_N = net.answer(examples.images_NCHW, only) == examples.labels_N
         return {**facts, "learned": round((after_N & ~before_N).float().mean().item(), 6)}
 
     def _optimizer(self, task: Task) -> torch.optim.Optimizer:
-        net, wake = self.net, self.wake
+        net, wake, fade = self.net, self.wake, faded(self.wake, task.index + 1)
         body_lr = wake.body_lr or wake.lr
         frozen = task.index > 0 and self.head.freezes
-        groups: Any = [{"params": [net.weight_RF, net.bias_R], "lr": wake.lr}]
+        groups: Any = [{"params": [net.weight_RF, net.bias_R], "lr": fade * wake.lr}]
         if not frozen:
-            groups.insert(0, {"params": list(net.body.parameters()), "lr": body_lr if task.index else wake.lr})
+            groups.insert(0, {"params": list(net.body.parameters()), "lr": fade * (body_lr if task.index else wake.lr)})
         if wake.optimizer == "sgd":
-            return torch.optim.SGD(groups, lr=wake.lr, momentum=wake.momentum)
+            return torch.optim.SGD(groups, lr=wake.lr, momentum=wake.momentum, weight_decay=wake.weight_decay)
         return adam(groups, wake.lr)
 
     def save(self, folder: Path) -> None:
@@ -91,6 +96,13 @@ class Classifying:
         }
 
 
+def faded(wake: Wake, day: int) -> float:
+    """The factor on the rates of a day, counted from 1 (Graffieti et al., ICLR 2022 submission, equation 16, and a floor of our own)."""
+    if wake.schedule == "constant":
+        return 1.0
+    return max(wake.faintest, 1 - 1 / (1 + exp(8 - 1.5 * day)))
+
+
 def terms(wake: Wake, space: Space, task: Task, examples: Batch, replay: Source | None) -> list[Term]:
     """A day's loss: r current + (1 - r) replay (Shin et al. 2017, equation 1), r = 1/N after N tasks (van de Ven & Tolias 2018)."""
     ids, told = space.ids(task.parts), space.told
@@ -112,12 +124,14 @@ def learn(net: Classifier, wake: Wake, task: Task, examples: Batch, replay: Sour
 def save_classifier(net: Classifier, folder: Path) -> None:
     """Weights, and the class of each row."""
     save_module(net, folder / "network.safetensors")
-    save_json({"classes": net.classes}, folder / "rows.json")
+    save_json({"classes": net.classes, "means": net.means_RF is not None}, folder / "rows.json")
 
 
 def load_classifier(settings: MlpLearner | CnnLearner, space: Space, folder: Path) -> Classifier:
     """The classifier that a folder holds as network.safetensors and rows.json."""
     net = Classifier(settings, space, seed=0)
-    net.grow(load_json(folder / "rows.json")["classes"], seed=0)
+    rows = load_json(folder / "rows.json")
+    net.grow(rows["classes"], seed=0)
+    net.means_RF = torch.empty_like(net.weight_RF.detach()) if rows["means"] else None
     load_module(net, folder / "network.safetensors")
     return net

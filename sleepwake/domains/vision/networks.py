@@ -1,6 +1,7 @@
 """The classifier: a body that gives features, and one head whose rows are classes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Self
 
 import torch
@@ -9,8 +10,11 @@ from torch.nn import functional
 
 from sleepwake.domains.tensors import seeded
 from sleepwake.domains.vision.bodies import body_of
-from sleepwake.domains.vision.images import Space
+from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner
+
+BY_ROW = ("weight_RF", "bias_R")
+"""A classifier's tensors that have a row a class."""
 
 
 class Solver(nn.Module):
@@ -77,6 +81,9 @@ class Classifier(Solver):
         self.body, width = body_of(settings, space, seed)
         self.weight_RF = nn.Parameter(torch.empty((0, width), device=space.device))
         self.bias_R = nn.Parameter(torch.empty(0, device=space.device))
+        self.register_buffer("means_RF", None)
+        self.means_RF: Tensor | None
+        """Mean features of each row's class, where answers go by them; not a number for a class that has none yet."""
 
     def grow(self, classes: Sequence[int], seed: int) -> None:
         """Add a freshly initialised row for each class that has none; the rows that are there stay as they are."""
@@ -87,6 +94,8 @@ class Classifier(Solver):
             rows = nn.Linear(self.weight_RF.shape[1], len(new))
         self.weight_RF = nn.Parameter(torch.cat([self.weight_RF.detach(), rows.weight.detach()]))
         self.bias_R = nn.Parameter(torch.cat([self.bias_R.detach(), rows.bias.detach()]))
+        if self.means_RF is not None:
+            self.means_RF = torch.cat([self.means_RF, torch.full_like(rows.weight.detach(), torch.nan)])
         self.classes = [*self.classes, *new]
 
     def forward(self, images_NCHW: Tensor, layer: str = "") -> Tensor:
@@ -102,11 +111,29 @@ class Classifier(Solver):
         """A copy with the rows of some classes alone; it shares nothing with this network."""
         twin = type(self)(self.settings, self.space, seed=0)
         twin.grow(classes, seed=0)
-        rows = [self.classes.index(name) for name in classes]
-        mine = self.state_dict()
-        twin.load_state_dict({**mine, "weight_RF": mine["weight_RF"][rows], "bias_R": mine["bias_R"][rows]})
+        rows, mine = [self.classes.index(name) for name in classes], self.state_dict()
+        twin.load_state_dict({name: part[rows] if name in BY_ROW else part for name, part in mine.items() if name != "means_RF"})
+        twin.means_RF = None if self.means_RF is None else self.means_RF[rows]
         return twin
+
+    def answer(self, images_NCHW: Tensor, only: Sequence[int] | None = None, layer: str = "") -> Tensor:
+        """The likeliest class id (N,); where the classes have means, the one whose mean is nearest."""
+        if self.means_RF is None or layer:
+            return super().answer(images_NCHW, only, layer)
+        away_NR = torch.cdist(self.features(images_NCHW), self.means_RF).nan_to_num(torch.inf)
+        away_NR[:, [row for row, name in enumerate(self.classes) if only is not None and name not in only]] = torch.inf
+        return torch.tensor(self.classes, device=away_NR.device)[away_NR.argmin(dim=1)]
+
+    @torch.no_grad()
+    def features(self, images_NCHW: Tensor) -> Tensor:
+        """The body's features, each of length 1 (N, width); in slices."""
+        return torch.cat([functional.normalize(self.body(part)) for part in images_NCHW.split(4096)])
 
     def copy(self) -> Self:
         """An equal network that shares nothing with this one."""
         return self.only(self.classes)
+
+
+def entered(batch: Batch, net: Classifier, layer: str) -> Batch:
+    """The same items as a layer's activations."""
+    return replace(batch, images_NCHW=net.latents(batch.images_NCHW, layer), layer=layer)

@@ -25,6 +25,8 @@ class VaeSettings(VaeShape):
     """Not frozen: weight of the day's own images beside replay; "1/N": one part in the tasks so far; 0: replay alone."""
     restart: bool = False
     """Not frozen: begin each day with fresh weights, and learn the past from the draws of the day before alone."""
+    guide: float = Field(default=0.0, ge=0)
+    """Weight of the learner's own loss on what is decoded, so that it names it as it was told (Graffieti et al., equation 14: eta)."""
     lean: Literal["boundary", "mix"] = "boundary"
     """How a dream of a leans towards b. Boundary: draws of a, the nearest to b of a larger pool; mix: pixels of both."""
     dreams: int = Field(default=64, ge=1)

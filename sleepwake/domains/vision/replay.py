@@ -1,17 +1,19 @@
-"""Memory: where replay comes from by day."""
+"""Memory: where replay comes from by day, where nothing is stored."""
 
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
-from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors
+from sleepwake.domains.tensors import generator
 from sleepwake.domains.vision.images import Batch, Space
-from sleepwake.domains.vision.networks import Classifier
+from sleepwake.domains.vision.networks import Classifier, entered
 from sleepwake.domains.vision.training import Answered, Shuffled, Source
-from sleepwake.domains.vision.wake_settings import CurrentReplay, ExactReplay, GeneratedReplay, NoiseReplay, NoReplay, Targets
+from sleepwake.domains.vision.wake_settings import CurrentReplay, GeneratedReplay, NoiseReplay, NoReplay, Targets
 from sleepwake.records import Facts, Task
 from sleepwake.roles import Mind
+
+LOUD = 128
+"""Images on which the range of a layer's activations is measured."""
 
 
 def answered(source: Source, settings: Targets, solver: Classifier) -> Source:
@@ -42,7 +44,7 @@ class NoMemory:
         """None."""
         return None
 
-    def store(self, task: Task, examples: Batch, seed: int) -> Facts:
+    def store(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Facts:
         """Nothing."""
         return {}
 
@@ -71,23 +73,34 @@ class GeneratedMemory(NoMemory):
 
 
 class Noise:
-    """Independent pixels, named by the previous solver or at random."""
+    """Independent pixels, named by the previous solver or at random.
 
-    def __init__(self, settings: NoiseReplay, space: Space, solver: Classifier) -> None:
-        self.settings, self.space, self.solver = settings, space, solver
+    Attributes:
+        white: the largest value: 1 of images, and of a layer the 90th percentile of its activations (Graffieti et al., section 4.3).
+    """
+
+    def __init__(self, settings: NoiseReplay, space: Space, solver: Classifier, white: float = 1.0) -> None:
+        self.settings, self.space, self.solver, self.white = settings, space, solver, white
 
     def draw(self, n: int, seed: int) -> Batch:
         """Draw n images of noise, each with a class."""
         shape, chance = (n, *self.space.shape), generator(seed)
         if self.settings.distribution == "uniform":
-            images_NCHW = torch.rand(shape, generator=chance, device="cpu")
+            images_NCHW = self.white * torch.rand(shape, generator=chance, device="cpu")
         else:
-            images_NCHW = (0.5 + 0.25 * torch.randn(shape, generator=chance, device="cpu")).clamp(0.0, 1.0)
-        images_NCHW = images_NCHW.to(self.space.device)
+            images_NCHW = self.white * (0.5 + 0.25 * torch.randn(shape, generator=chance, device="cpu")).clamp(0.0, 1.0)
+        images_NCHW, layer = images_NCHW.to(self.space.device), self.space.layer
         if self.settings.labels == "solver":
-            return Batch(images_NCHW, self.solver.answer(images_NCHW))
+            return Batch(images_NCHW, self.solver.answer(images_NCHW, layer=layer), layer=layer)
         known_K = torch.tensor(self.solver.classes, device="cpu")
-        return Batch(images_NCHW, known_K[torch.randint(len(known_K), (n,), generator=chance, device="cpu")].to(self.space.device))
+        labels_N = known_K[torch.randint(len(known_K), (n,), generator=chance, device="cpu")]
+        return Batch(images_NCHW, labels_N.to(self.space.device), layer=layer)
+
+
+def loud(examples: Batch, net: Classifier, layer: str) -> float:
+    """The 90th percentile of a layer's activations on some images."""
+    few = Shuffled(examples).draw(LOUD, 0)
+    return torch.quantile(entered(few, net, layer).images_NCHW.flatten(), 0.9).item()
 
 
 class NoiseMemory(NoMemory):
@@ -100,7 +113,7 @@ class NoiseMemory(NoMemory):
         solver = previous_solver(mind, self.space, task)
         if solver is None:
             return None
-        noise = Noise(self.settings, self.space, solver)
+        noise = Noise(self.settings, self.space, solver, loud(examples, mind.learner.net, self.space.layer) if self.space.layer else 1.0)
         return noise if self.settings.labels == "random" else named(noise, self.settings, solver)
 
 
@@ -113,51 +126,3 @@ class CurrentMemory(NoMemory):
         """The day's images, answered by the previous solver."""
         solver = previous_solver(mind, self.space, task)
         return None if solver is None else answered(Shuffled(examples), self.settings, solver)
-
-
-class ExactMemory:
-    """Stored images, as many of each class, within a budget; kept as bytes, as they came."""
-
-    def __init__(self, settings: ExactReplay, space: Space) -> None:
-        self.settings, self.space = settings, space
-        self.images: dict[int, Tensor] = {}
-        """Images of each class (N, C, H, W), uint8, in random order, so that the first ones are a fair sample."""
-
-    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
-        """The stored images; answered by the previous solver where targets are soft."""
-        solver = previous_solver(mind, self.space, task)
-        if solver is None or not self.images:
-            return None
-        labels = [name for name, images in self.images.items() for _ in range(len(images))]
-        images_NCHW = torch.cat(list(self.images.values())).float() / 255
-        batch = Batch(images_NCHW, torch.tensor(labels, dtype=torch.int64, device=self.space.device))
-        return answered(Shuffled(batch), self.settings, solver)
-
-    def store(self, task: Task, examples: Batch, seed: int) -> Facts:
-        """Add the task's classes and shrink all to equal shares of the budget."""
-        order_N = torch.randperm(len(examples), generator=generator(seed), device="cpu").to(self.space.device)
-        shuffled = examples.take(order_N)
-        for name in self.space.ids(task.parts):
-            self.images[name] = (shuffled.images_NCHW[shuffled.labels_N == name] * 255).round().to(torch.uint8)
-        if self.settings.budget:
-            images = self.settings.budget // (self.space.pixels if self.settings.unit == "bytes" else 1)
-            for place, name in enumerate(sorted(self.images)):
-                share = images // len(self.images) + (place < images % len(self.images))
-                self.images[name] = self.images[name][:share]
-        return {"stored": sum(len(images) for images in self.images.values())}
-
-    def save(self, folder: Path) -> None:
-        """The images, by class."""
-        save_json({"classes": sorted(self.images)}, folder / "memory.json")
-        save_tensors({str(name): images for name, images in self.images.items()}, folder / "images.safetensors")
-
-    def load(self, folder: Path) -> None:
-        """Copy what `save` wrote."""
-        classes = load_json(folder / "memory.json")["classes"]
-        images = load_tensors(folder / "images.safetensors", self.space.device)
-        self.images = {name: images[str(name)] for name in classes}
-
-    def metrics(self) -> Facts:
-        """Images and their bytes."""
-        size = sum(images.numel() for images in self.images.values())
-        return {"stored": sum(len(images) for images in self.images.values()), "bytes": size, "memory": {"images": size}}

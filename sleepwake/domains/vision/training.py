@@ -114,13 +114,24 @@ def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, t
     if batch.targets_NK is None:
         rows_N = net.rows(batch.labels_N)
         if len(blocks[0]) == logits_NR.shape[1]:
-            return functional.cross_entropy(logits_NR, rows_N)
-        return functional.nll_loss(block_logs(logits_NR, blocks, outside=-torch.inf), rows_N)
+            loss = functional.cross_entropy(logits_NR, rows_N)
+        else:
+            loss = functional.nll_loss(block_logs(logits_NR, blocks, outside=-torch.inf), rows_N)
+        return loss if batch.logits_NK is None else loss + batch.dark * distance(logits_NR, batch.logits_NK[:, net.classes])
     logs_NR = block_logs(logits_NR / batch.temperature, blocks, outside=0.0)
     loss_N = -(batch.targets_NK[:, net.classes] * logs_NR).sum(dim=1)
     if len(blocks) > 1:
         loss_N = loss_N / batch.targets_NK.sum(dim=1)
     return loss_N.mean() * (batch.temperature**2 if batch.squared else 1.0)
+
+
+def distance(logits_NR: Tensor, stored_NR: Tensor) -> Tensor:
+    """Mean squared distance from stored logits, over those that were known when they were stored (Buzzega et al. 2020, equation 6).
+
+    Theirs are stored along the day, ours at its end.
+    """
+    known_NR = ~stored_NR.isnan()
+    return functional.mse_loss(logits_NR[known_NR], stored_NR[known_NR])
 
 
 def block_logs(logits_NR: Tensor, blocks: Sequence[Sequence[int]], outside: float) -> Tensor:

@@ -14,8 +14,9 @@ class VaeShape(Settings):
     """Size of the latent code."""
     hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[128, 128], min_length=1)
     """Units of the encoder's hidden layers; the decoder mirrors them."""
-    likelihood: Literal["gaussian", "bernoulli"] = "gaussian"
-    """Gaussian: a learned spread a pixel, which draws include. Bernoulli: draws are the pixels' probabilities."""
+    likelihood: Literal["gaussian", "bernoulli", "squared"] = "gaussian"
+    """Gaussian: a learned spread a pixel, which draws include. Bernoulli: draws are the pixels' probabilities. Squared: plain squared
+    error, draws are what is decoded."""
     beta: float = Field(default=1.0, gt=0)
     """Weight of the divergence from the prior."""
     mixture: int = Field(default=0, ge=0)
@@ -29,16 +30,21 @@ class VaeShape(Settings):
 
 
 class MlpLearner(Settings):
-    """Fully connected layers with ReLU, and one head that grows with the classes."""
+    """Fully connected layers with ReLU, named hidden1, hidden2 and so on, and one head that grows with the classes."""
 
     type: Literal["mlp"] = "mlp"
     """A multi-layer perceptron on the pixels."""
     hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[256, 256], min_length=1)
     """Units of each hidden layer."""
 
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers after which replay may enter."""
+        return [f"hidden{place + 1}" for place in range(len(self.hidden))]
+
 
 class CnnLearner(Settings):
-    """3 x 3 convolutions of stride 2 with ReLU, a hidden layer, and one head that grows with the classes."""
+    """3 x 3 convolutions of stride 2 with ReLU, named conv1, conv2 and so on, a hidden layer, and one head that grows with the classes."""
 
     type: Literal["cnn"]
     """A small convolutional network."""
@@ -46,6 +52,11 @@ class CnnLearner(Settings):
     """Channels of each convolution; each halves height and width."""
     hidden: int = Field(default=128, ge=1)
     """Units of the hidden layer after the convolutions."""
+
+    @property
+    def layers(self) -> list[str]:
+        """Names of the layers after which replay may enter."""
+        return [*(f"conv{place + 1}" for place in range(len(self.channels))), "hidden"]
 
 
 class SldaLearner(Settings):
@@ -104,10 +115,16 @@ class Targets(Settings):
 
 
 class ExactReplay(Targets):
-    """Stored images, as many of each class."""
+    """Stored images."""
 
     type: Literal["exact"]
     """Experience replay."""
+    target: Literal["hard", "soft", "logits"] = "soft"  # type: ignore[assignment]
+    """Hard: a class. Soft: the previous solver's response. Logits: the class, and the logits as they were stored (DER++)."""
+    dark: float = Field(default=1.0, ge=0)
+    """Logits: weight of the mean squared distance from the stored ones beside the loss of the class (Buzzega et al. 2020: alpha / beta)."""
+    keep: Literal["balanced", "reservoir", "herding"] = "balanced"
+    """As many of each class, at random; a uniform sample of all that came (Vitter 1985); or those nearest to the class mean (iCaRL)."""
     budget: int = Field(default=0, ge=0)
     """How much may be stored, in `unit`; 0 for all of it."""
     unit: Literal["images", "bytes"] = "images"
@@ -204,7 +221,23 @@ class CwrHead(Settings):
     """Train the body on the first day alone (CWR, CWR+)."""
 
 
-Head = Annotated[SoftmaxHead | CwrHead, Field(discriminator="type")]
+class NearestMeanHead(Settings):
+    """Rows are trained by their gradient, but the answer is the class whose mean features are nearest (iCaRL, Rebuffi et al. 2017)."""
+
+    type: Literal["nearest-mean"]
+    """Means of normalised features: of the day's images, and of the stored images of earlier classes."""
+
+
+class BicHead(Settings):
+    """Bias correction (Wu et al. 2019): after the day, two numbers for its rows are fitted to images that were held back."""
+
+    type: Literal["bic"]
+    """They are folded into the rows."""
+    held: float = Field(default=0.1, gt=0, lt=1)
+    """Share of the day's images that is held back, and as many a class of replay are drawn beside them."""
+
+
+Head = Annotated[SoftmaxHead | CwrHead | NearestMeanHead | BicHead, Field(discriminator="type")]
 
 
 class Wake(Settings):
@@ -222,12 +255,20 @@ class Wake(Settings):
     """Begin each day with a freshly initialised learner; with `exact` replay of everything this is joint training."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Of sgd."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Of sgd: share of each weight taken off a step, times the rate."""
+    schedule: Literal["constant", "fading"] = "constant"
+    """Constant: the same rates every day. Fading: times 1 - 1 / (1 + exp(8 - 1.5 i)) on day i (Graffieti et al., equation 16)."""
+    faintest: float = Field(default=0.1, gt=0, le=1)
+    """The least factor of a fading rate; the equation alone comes to nothing within ten days."""
     body_lr: float = Field(default=0.0, ge=0)
     """Learning rate of the body after the first day; 0: the same as the head's."""
     ratio: float | Literal["1/N"] = "1/N"
     """Weight r of the day's own images beside replay (Shin et al. 2017, equation 1); "1/N": one part in the tasks so far."""
     replay: Replay = NoReplay()
     """What of earlier tasks is replayed."""
+    layer: str = ""
+    """Latent replay (Pellegrini et al. 2020): replay is of this layer's activations and enters after it; empty: of images."""
     replay_batch: int = Field(default=0, ge=0)
     """Images replayed a step; 0: as many as of the day."""
     penalty: Penalty = NoPenalty()

@@ -1,0 +1,164 @@
+"""Memory of stored images: how many, which, and what is learned of them again."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors
+from sleepwake.domains.vision.images import Batch, Space
+from sleepwake.domains.vision.networks import Classifier
+from sleepwake.domains.vision.replay import answered, previous_solver
+from sleepwake.domains.vision.training import Shuffled, Source
+from sleepwake.domains.vision.wake_settings import ExactReplay
+from sleepwake.records import Facts, Task
+from sleepwake.roles import Mind
+from sleepwake.seeds import seed as seed_at
+
+Stored = dict[int, Tensor]
+"""A tensor for each class, an item a row."""
+
+
+class ExactMemory:
+    """Stored images, within a budget; kept as bytes, as they came.
+
+    Where replay is latent, activations of the learner's layer are stored in their place, as they are at the end of the day. Which items
+    are kept is `keep`'s to say; in each class they lie in the order in which they would be kept, so that the first ones stay.
+    """
+
+    def __init__(self, settings: ExactReplay, space: Space) -> None:
+        self.settings, self.space = settings, space
+        self.images: Stored = {}
+        """Images of each class (N, C, H, W), uint8, or activations."""
+        self.logits: Stored = {}
+        """What the learner said of each at the end of its day (N, K), not a number for classes unknown then; where targets are logits."""
+        self.chances: Stored = {}
+        """A uniform number for each (N,), where a reservoir is kept: the items with the smallest ones stay."""
+
+    def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
+        """The stored images; answered by the previous solver where targets are soft."""
+        solver = previous_solver(mind, self.space, task)
+        if solver is None or not self.images:
+            return None
+        return answered(Shuffled(self.all()), self.settings, solver)
+
+    def all(self) -> Batch:
+        """Everything that is stored."""
+        labels = [name for name, images in self.images.items() for _ in range(len(images))]
+        stored_NCHW, layer = torch.cat(list(self.images.values())), self.space.layer
+        return Batch(
+            stored_NCHW if layer else stored_NCHW.float() / 255,
+            torch.tensor(labels, dtype=torch.int64, device=self.space.device),
+            logits_NK=torch.cat([self.logits[name] for name in self.images]) if self.logits else None,
+            dark=self.settings.dark,
+            layer=layer,
+        )
+
+    def store(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Facts:
+        """Add the day's images, and shrink to the budget."""
+        order_N = torch.randperm(len(examples), generator=generator(seed), device="cpu").to(self.space.device)
+        shuffled = examples.take(order_N)
+        for name in self.space.ids(task.parts):
+            self._add(name, shuffled.images_NCHW[shuffled.labels_N == name], mind.learner.net, seed_at(seed, "chance", name))
+        counts = {name: len(images) for name, images in self.images.items()}
+        for name, count in self._shares(counts).items():
+            for stored in (self.images, self.logits, self.chances):
+                if stored:
+                    stored[name] = stored[name][:count]
+        return {"stored": sum(len(images) for images in self.images.values())}
+
+    def _add(self, name: int, images_NCHW: Tensor, net: Classifier, seed: int) -> None:
+        """A class's new items, with those that were there, in the order in which they are kept."""
+        layer, again = self.space.layer, name in self.images
+        if self.settings.keep == "herding":
+            images_NCHW = images_NCHW[herded(net, images_NCHW, self._most(len(images_NCHW)))]
+        if self.settings.target == "logits":
+            merge(self.logits, name, said(net, images_NCHW))
+        if self.settings.keep == "reservoir":
+            merge(self.chances, name, torch.rand(len(images_NCHW), generator=generator(seed), device="cpu").to(images_NCHW.device))
+        merge(self.images, name, net.latents(images_NCHW, layer) if layer else (images_NCHW * 255).round().to(torch.uint8))
+        if self.settings.keep == "reservoir":
+            self._order(name, self.chances[name].argsort())
+        elif again and self.settings.keep == "balanced":
+            shuffled_N = torch.randperm(len(self.images[name]), generator=generator(seed), device="cpu")
+            self._order(name, shuffled_N.to(self.space.device))
+
+    def _order(self, name: int, order_N: Tensor) -> None:
+        for stored in (self.images, self.logits, self.chances):
+            if stored:
+                stored[name] = stored[name][order_N]
+
+    @property
+    def budget(self) -> int:
+        """Items that may be stored; 0 for all."""
+        settings = self.settings
+        return settings.budget // (self.space.pixels * (4 if self.space.layer else 1)) if settings.unit == "bytes" else settings.budget
+
+    def _most(self, there: int) -> int:
+        """Items that a class may come to."""
+        return min(there, -(-self.budget // (len(self.images) + 1))) if self.settings.budget else there
+
+    def _shares(self, counts: dict[int, int]) -> dict[int, int]:
+        """How many items of each class stay: equal shares of the budget, or what the reservoir's draw says."""
+        if not self.settings.budget:
+            return counts
+        if self.settings.keep == "reservoir":
+            every_N = torch.cat(list(self.chances.values())).sort().values
+            last = every_N[min(self.budget, len(every_N)) - 1] if self.budget else -1.0
+            return {name: int((chances <= last).sum()) for name, chances in self.chances.items()}
+        size = len(counts)
+        return {name: self.budget // size + (place < self.budget % size) for place, name in enumerate(sorted(counts))}
+
+    def save(self, folder: Path) -> None:
+        """The images, by class, and what is kept beside them."""
+        save_json({"classes": sorted(self.images)}, folder / "memory.json")
+        save_tensors({str(name): images for name, images in self.images.items()}, folder / "images.safetensors")
+        for kind, stored in (("logits", self.logits), ("chances", self.chances)):
+            if stored:
+                save_tensors({str(name): part for name, part in stored.items()}, folder / f"{kind}.safetensors")
+
+    def load(self, folder: Path) -> None:
+        """Copy what `save` wrote."""
+        classes = load_json(folder / "memory.json")["classes"]
+
+        def part(kind: str) -> Stored:
+            file = folder / f"{kind}.safetensors"
+            tensors = load_tensors(file, self.space.device) if file.exists() else {}
+            return {name: tensors[str(name)] for name in classes if str(name) in tensors}
+
+        self.images, self.logits, self.chances = part("images"), part("logits"), part("chances")
+
+    def metrics(self) -> Facts:
+        """Items and the bytes of all that is kept."""
+        kept = [part for stored in (self.images, self.logits, self.chances) for part in stored.values()]
+        size = sum(part.numel() * part.element_size() for part in kept)
+        return {"stored": sum(len(images) for images in self.images.values()), "bytes": size, "memory": {"images": size}}
+
+
+def merge(stored: Stored, name: int, items: Tensor) -> None:
+    """Put items before those of their class that are there, if any."""
+    stored[name] = torch.cat([items, stored[name]]) if name in stored else items
+
+
+@torch.no_grad()
+def said(net: Classifier, images_NCHW: Tensor) -> Tensor:
+    """Logits (N, K) by class, not a number where the network has no row."""
+    logits_NK = torch.full((len(images_NCHW), len(net.space.classes)), torch.nan, device=images_NCHW.device)
+    logits_NK[:, net.classes] = torch.cat([net(part) for part in images_NCHW.split(4096)])
+    return logits_NK
+
+
+@torch.no_grad()
+def herded(net: Classifier, images_NCHW: Tensor, most: int) -> Tensor:
+    """Places (most,) of a class's images whose running mean of features stays nearest to the mean of all (iCaRL, algorithm 4)."""
+    features_NF = net.features(images_NCHW)
+    mean_F, total_F = features_NF.mean(dim=0), torch.zeros_like(features_NF[0])
+    free_N = torch.ones(len(features_NF), dtype=torch.bool, device=features_NF.device)
+    chosen: list[int] = []
+    for count in range(1, most + 1):
+        away_N = (mean_F - (total_F + features_NF) / count).norm(dim=1)
+        place = int(torch.where(free_N, away_N, torch.inf).argmin())
+        free_N[place] = False
+        total_F += features_NF[place]
+        chosen.append(place)
+    return torch.tensor(chosen, dtype=torch.int64, device=images_NCHW.device)
