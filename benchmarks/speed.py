@@ -28,6 +28,7 @@ CPU, BATCH, CLASSES = torch.device("cpu"), 128, 6
 SPACE = Space((1, 28, 28), tuple("0123456789"), CPU, 0, tasks=((0, 1), (2, 3), (4, 5), (6, 7), (8, 9)))
 IMAGES = torch.rand((12000, 1, 28, 28))
 LABELS = 4 + torch.arange(12000) % 2
+EXAMPLES = Batch(IMAGES, LABELS)
 
 
 def mlp(*sizes: int) -> nn.Sequential:
@@ -73,7 +74,7 @@ def bare(iterations: int) -> float:
     return time.perf_counter() - start
 
 
-def ours(iterations: int) -> float:
+def ours(iterations: int, examples: Batch = EXAMPLES) -> float:
     """Seconds of the same steps by sleepwake's own parts."""
     settings = Settings(
         type="vae", frozen=False, likelihood="bernoulli", latent=100, hidden=[400, 400], steps=iterations, batch=BATCH, lr=1e-3
@@ -86,8 +87,7 @@ def ours(iterations: int) -> float:
     dreamer = VaeDreamer(settings, SPACE)
     dreamer.vae, dreamer.groups = Vae(settings, SPACE, 1, 0, 3), [[0, 1, 2, 3]]
     dreamer.decoder = dreamer.vae.decoder
-    examples = Batch(IMAGES, LABELS)
-    supply = Supply([IMAGES.flatten(1)], [tell(LABELS, 0)])
+    supply = Supply([examples.images_NCHW.flatten(1)], [tell(examples.labels_N, 0)])
     start = time.perf_counter()
     terms = [Term(1 / 3, Shuffled(examples), BATCH), Term(2 / 3, dreamer.source([0, 1, 2, 3], old), BATCH)]
     train(net, terms, iterations, 1e-3, 4)
