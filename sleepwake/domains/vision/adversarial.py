@@ -156,7 +156,8 @@ def gradient_penalty(critic: nn.Module, real_NCHW: Tensor, drawn_NCHW: Tensor, p
     """
     between_NCHW = torch.lerp(real_NCHW, drawn_NCHW, places_N[:, None, None, None]).requires_grad_()
     (gradient_NCHW,) = torch.autograd.grad(critic(between_NCHW).sum(), between_NCHW, create_graph=True)
-    return ((gradient_NCHW.flatten(start_dim=1).norm(dim=1) - 1) ** 2).mean()
+    penalty: Tensor = ((gradient_NCHW.flatten(start_dim=1).norm(dim=1) - 1) ** 2).mean()
+    return penalty
 
 
 def fit(wgan: Wgan, images: Mixed, seed: int) -> Facts:
@@ -168,7 +169,7 @@ def fit(wgan: Wgan, images: Mixed, seed: int) -> Facts:
         real_NCHW = images.draw(settings.batch, seed_at(place, "real"))
         drawn_NCHW = drawer.draw(settings.batch, seed_at(place, "noise"))
         places_N = torch.rand(settings.batch, generator=generator(seed_at(place, "between")), device="cpu").to(real_NCHW.device)
-        distance = critic(real_NCHW).mean() - critic(drawn_NCHW).mean()
+        distance: Tensor = critic(real_NCHW).mean() - critic(drawn_NCHW).mean()
         return settings.penalty * gradient_penalty(critic, real_NCHW, drawn_NCHW, places_N) - distance
 
     def loss_at(step: int) -> Tensor:
