@@ -27,7 +27,7 @@ AWAKE = ["policy.nights=0", 'morning.probes="none"', 'wake.replay={type="none"}'
 NIGHTLESS = {"none", "slda", "ridge", "generative"}
 """Types without which no night is possible: they are tested awake."""
 HERE = Path(__file__).parent
-NEEDED = {"ewc": "strength=10", "si": "strength=10", "generative": "vae={steps=200, hidden=[32]}"}
+NEEDED = {"ewc": "strength=10", "si": "strength=10", "generative": "vae={steps=200, hidden=[32]}", "wgan": "channels=[8], steps=60"}
 ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
 
 

@@ -358,7 +358,14 @@ def test_noise_with_random_labels_spreads_over_known_classes() -> None:
         recipes.load(TINY, [*AWAKE, 'wake.replay={type="noise", labels="random"}', 'dreamer={type="none"}'])
 
 
-def test_a_chain_of_scholars_hands_digits_on(tmp_path: Path) -> None:
+CHAINED = {
+    "vae": 'dreamer={type="vae", frozen=false, ratio=0.0, restart=true, hidden=[64], latent=16, steps=600, mixture=10}',
+    "wgan": 'dreamer={type="wgan", ratio=0.0, restart=true, channels=[16], latent=16, steps=400, lr=1e-3}',
+}
+
+
+@pytest.mark.parametrize("dreamer", CHAINED)
+def test_a_chain_of_scholars_hands_digits_on(dreamer: str, tmp_path: Path) -> None:
     """Learning test: from the second day on nothing but dreams is learned from, by fresh networks; chance would be 0.1."""
     import numpy as np
 
@@ -367,7 +374,7 @@ def test_a_chain_of_scholars_hands_digits_on(tmp_path: Path) -> None:
     np.savez(tmp_path / "digits.npz", **{name: part * 15 if name.startswith("x") else part for name, part in arrays.items()})
     chosen = [
         'stream={type="npz", kind="domains", scenario="domain", data=["digits.npz", "digits.npz", "digits.npz"]}',
-        'dreamer={type="vae", frozen=false, ratio=0.0, restart=true, hidden=[64], latent=16, steps=600, mixture=10}',
+        CHAINED[dreamer],
         'wake={steps=300, restart=true, ratio=0.0, replay={type="generated"}}',
     ]
     kept = [line for line in AWAKE if not line.startswith(("stream", "dreamer", "wake"))]

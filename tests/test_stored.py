@@ -213,6 +213,7 @@ def test_random_activations_stay_within_the_ninetieth_percentile() -> None:
         (['wake.replay={type="exact"}', "wake.restart=true"], "fresh learner"),
         ([CVAE.replace("squared", "bernoulli"), 'wake.replay={type="generated"}'], "probabilities"),
         (['wake.layer=""', 'wake.replay={type="exact"}', 'dreamer={type="vae", guide=1.0}'], "conditional"),
+        (['dreamer={type="wgan"}', 'wake.replay={type="generated"}'], "draws pixels"),
         (['wake.layer=""', 'wake.replay={type="none"}', 'wake.head={type="nearest-mean"}'], "means of stored"),
         (['wake.layer=""', 'wake.replay={type="none"}', 'wake.head={type="bic"}'], "replayed ones"),
     ],

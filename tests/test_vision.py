@@ -319,6 +319,8 @@ DREAMERS = [
     '{type="cvae"}',
     '{type="cvae", frozen=false}',
     '{type="vae", likelihood="bernoulli"}',
+    '{type="wgan", channels=[]}',
+    '{type="wgan", channels=[4], restart=true, ratio=0}',
 ]
 
 
@@ -328,7 +330,7 @@ def test_every_dreamer_replays_dreams_and_survives_saving(dreamer: str, lean: st
     domain = made(f'dreamer={dreamer[:-1]}, lean="{lean}"}}', "wake.steps=30")
     mind = domain.mind()
     day(domain, mind, 0)
-    frozen = mind.dreamer.copy() if mind.dreamer.settings.frozen else None
+    frozen = mind.dreamer.copy() if getattr(mind.dreamer.settings, "frozen", False) else None
     day(domain, mind, 1)
     if frozen is not None:
         both = mind.dreamer.decoder.state_dict()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sleepwake.domains.vision.night_settings import CvaeDreamer, DiffusionDreamer, NoDreamer, PeersJudge, VaeDreamer
+from sleepwake.domains.vision.night_settings import CvaeDreamer, DiffusionDreamer, NoDreamer, PeersJudge, VaeDreamer, WganDreamer
 from sleepwake.domains.vision.wake_settings import CnnLearner, CwrHead, MlpLearner, NoPenalty, SoftmaxHead
 
 STAGES = {"challenge": "challenger", "dream": "dreamer", "judge": "judge"}
@@ -82,8 +82,8 @@ def latents(recipe: Any) -> Iterator[str]:
         yield f'wake.layer: "{layer}" is no layer of learner "{recipe.learner.type}"; write {known}'
     if replay.type not in ("exact", "generated", "noise"):
         yield f'wake.layer: replay of type "{replay.type}" has no activations; write wake.layer = ""'
-    if isinstance(dreamer, DiffusionDreamer):
-        yield 'wake.layer: "diffusion" draws pixels; write dreamer = { type = "cvae" }, or wake.layer = ""'
+    if isinstance(dreamer, WganDreamer | DiffusionDreamer):
+        yield f'wake.layer: "{dreamer.type}" draws pixels; write dreamer = {{ type = "cvae" }}, or wake.layer = ""'
     if recipe.policy.most_nights or recipe.judge.type != "none" or recipe.morning.probes == "dreamed":
         yield "wake.layer: activations are no images that a night or a judge could look at; write policy.nights = 0, judge and probes none"
     if recipe.wake.restart:

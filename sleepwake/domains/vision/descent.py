@@ -11,9 +11,9 @@ from sleepwake.records import Facts
 Step = Callable[[], Any]
 
 
-def adam(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
-    """A fresh Adam with betas 0.9 and 0.999; fused, which keeps its counters on the parameters' device."""
-    return torch.optim.Adam(parameters, lr=lr, fused=True)
+def adam(parameters: Iterable[nn.Parameter], lr: float, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.Optimizer:
+    """A fresh Adam; fused, which keeps its counters on the parameters' device."""
+    return torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
 
 
 def just(step: Step) -> None:

@@ -14,7 +14,8 @@ from sleepwake.domains.vision.generators import Decoder, Guide, Recalled, Supply
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier, entered
 from sleepwake.domains.vision.night_settings import CvaeDreamer as CvaeSettings
-from sleepwake.domains.vision.night_settings import VaeSettings
+from sleepwake.domains.vision.night_settings import DreamerSettings, VaeSettings
+from sleepwake.domains.vision.training import day_share
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
 
@@ -32,7 +33,7 @@ class Drawn:
         namer: names what a dreamer draws that can't be told the class; unused where it can.
     """
 
-    dreamer: "VaeDreamer"
+    dreamer: "Dreamer"
     classes: tuple[int, ...]
     namer: Classifier
 
@@ -41,78 +42,37 @@ class Drawn:
         return self.dreamer.draw(n, seed, self.classes, self.namer)
 
 
-class VaeDreamer:
-    """One or more (conditional) variational autoencoders.
+class Dreamer:
+    """What dreamers share that draw from one or more generators, which an heir fits, draws from, copies and saves."""
 
-    Frozen: groups of classes that are learned once, side by side (a group is a class for a VAE, a task for a cVAE), of which only the
-    decoders are kept. Not frozen: a single group of all classes, which learns each day's images mixed with its own replay.
-    """
-
-    def __init__(self, settings: VaeSettings, space: Space) -> None:
-        self.settings, self.space = settings, space
-        self.groups: list[list[int]] = []
-        self.decoder: Decoder | None = None
-        self.vae: Vae | None = None
-        """Kept only where it will learn again."""
+    settings: DreamerSettings
+    space: Space
 
     @property
     def classes(self) -> tuple[int, ...]:
         """Ids of the classes that were learned."""
-        return tuple(name for group in self.groups for name in group)
-
-    @property
-    def told(self) -> int:
-        """How many classes the autoencoder is told apart."""
-        return len(self.space.classes) if isinstance(self.settings, CvaeSettings) else 0
+        raise NotImplementedError
 
     @property
     def chooses(self) -> bool:
         """Whether a class can be asked for."""
-        return self.settings.frozen or self.told > 0
+        return False
 
-    def fit(self, task: Task, examples: Batch, replay: Any, learner: Any, seed: int) -> Facts:
-        """Learn a task's images, or the learner's activations on them. `replay` is the learner's; a dreamer draws its own."""
-        classes = self.space.ids(task.parts)
-        if self.space.layer:
-            examples = entered(examples, learner.net, self.space.layer)
-        guide = self._guide(learner)
-        if self.settings.frozen:
-            groups = [classes] if self.told else [[name] for name in classes]
-            vae = Vae(self.settings, self.space, len(groups), self.told, seed)
-            facts = fit(vae, [(1.0, self._supply(groups, examples))], seed, guide)
-            self.decoder = vae.decoder if self.decoder is None else self.decoder.beside(vae.decoder)
-            self.groups += groups
-            return facts
-        parts: list[tuple[float, Supply | Recalled]] = [(1.0, self._supply([classes], examples))]
-        if self.vae is not None:
-            current = 1 / (task.index + 1) if self.settings.ratio == "1/N" else float(self.settings.ratio)
-            parts = [(current, parts[0][1]), (1 - current, Recalled(self.vae.decoder.copy(), self.classes))]
-        if self.vae is None or self.settings.restart:
-            self.vae = Vae(self.settings, self.space, 1, self.told, seed)
-        facts = fit(self.vae, [(weight, supply) for weight, supply in parts if weight > 0], seed, guide)
-        self.decoder, self.groups = self.vae.decoder, [list(dict.fromkeys([*self.classes, *classes]))]
-        return facts
+    def copy(self) -> "Dreamer":
+        """An equal dreamer for drawing; it shares nothing with this one and can't learn."""
+        raise NotImplementedError
 
-    def _guide(self, learner: Any) -> Guide | None:
-        if not self.settings.guide:
-            return None
-        return Guide(learner.net, self.settings.guide, self.space, self.settings.likelihood == "bernoulli")
+    def of_each(self, classes: Sequence[int], n: int, seed: int) -> Tensor:
+        """Draw n images of each class (K, n, D), where a class can be asked for."""
+        raise NotImplementedError
 
-    def _supply(self, groups: Sequence[Sequence[int]], examples: Batch) -> Supply:
-        masks = [torch.isin(examples.labels_N, torch.tensor(list(group), device=self.space.device)) for group in groups]
-        images = [examples.images_NCHW[mask].flatten(start_dim=1) for mask in masks]
-        return Supply(images, [tell(examples.labels_N[mask], self.told) for mask in masks])
+    def of_any(self, n: int, seed: int) -> Tensor:
+        """Draw n images of whatever class (n, D), where none can be asked for."""
+        raise NotImplementedError
 
     def source(self, classes: Sequence[int], namer: Classifier) -> Drawn:
         """A source that stays as this dreamer is now."""
         return Drawn(self.copy(), tuple(classes), namer)
-
-    def copy(self) -> "VaeDreamer":
-        """An equal dreamer for drawing; it shares nothing with this one and can't learn."""
-        assert self.decoder is not None, "nothing was learned yet"
-        twin = VaeDreamer(self.settings, self.space)
-        twin.decoder, twin.groups = self.decoder.copy(), [list(group) for group in self.groups]
-        return twin
 
     def draw(self, n: int, seed: int, classes: Sequence[int], namer: Classifier) -> Batch:
         """Draw n images in random order, as many of each class as can be; a dreamer that can't choose names what it happens to draw."""
@@ -125,23 +85,8 @@ class VaeDreamer:
         chosen_N = chosen_N.to(self.space.device)
         return Batch(self._shaped(images_KBD.flatten(0, 1)[chosen_N]), labels_N[chosen_N], layer=self.space.layer)
 
-    def of_each(self, classes: Sequence[int], n: int, seed: int) -> Tensor:
-        """Draw n images of each class (K, n, D). All groups draw, so that one batched product does it."""
-        assert self.decoder is not None
-        assert self.chooses
-        home = {name: (group, place) for group, names in enumerate(self.groups) for place, name in enumerate(names)}
-        wanted = {group: [name for name in classes if home[name][0] == group] for group in range(len(self.groups))}
-        most = max(len(names) for names in wanted.values())
-        padded = [(names + self.groups[group][:1] * most)[:most] for group, names in wanted.items()]
-        told_GY = torch.tensor(padded, dtype=torch.int64, device=self.space.device).repeat_interleave(n, dim=1)
-        told_GBY = tell(told_GY.flatten(), self.told).unflatten(0, told_GY.shape)
-        images_GBD = self.decoder.draw(told_GBY, seed).unflatten(1, (most, n))
-        return torch.stack([images_GBD[home[name][0], wanted[home[name][0]].index(name)] for name in classes])
-
     def _unasked(self, n: int, seed: int, namer: Classifier) -> Batch:
-        assert self.decoder is not None, "nothing was learned yet"
-        told_1NY = torch.zeros((1, n, 0), device=self.space.device)
-        images_NCHW = self._shaped(self.decoder.draw(told_1NY, seed)[0])
+        images_NCHW = self._shaped(self.of_any(n, seed))
         layer = self.space.layer
         return Batch(images_NCHW, namer.answer(images_NCHW, only=self.classes, layer=layer), layer=layer)
 
@@ -200,6 +145,96 @@ class VaeDreamer:
     def _shaped(self, images_ND: Tensor) -> Tensor:
         images_NCHW: Tensor = images_ND.unflatten(1, self.space.shape)
         return images_NCHW
+
+
+class VaeDreamer(Dreamer):
+    """One or more (conditional) variational autoencoders.
+
+    Frozen: groups of classes that are learned once, side by side (a group is a class for a VAE, a task for a cVAE), of which only the
+    decoders are kept. Not frozen: a single group of all classes, which learns each day's images mixed with its own replay.
+    """
+
+    settings: VaeSettings
+
+    def __init__(self, settings: VaeSettings, space: Space) -> None:
+        self.settings, self.space = settings, space
+        self.groups: list[list[int]] = []
+        self.decoder: Decoder | None = None
+        self.vae: Vae | None = None
+        """Kept only where it will learn again."""
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Ids of the classes that were learned."""
+        return tuple(name for group in self.groups for name in group)
+
+    @property
+    def told(self) -> int:
+        """How many classes the autoencoder is told apart."""
+        return len(self.space.classes) if isinstance(self.settings, CvaeSettings) else 0
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a class can be asked for."""
+        return self.settings.frozen or self.told > 0
+
+    def fit(self, task: Task, examples: Batch, replay: Any, learner: Any, seed: int) -> Facts:
+        """Learn a task's images, or the learner's activations on them. `replay` is the learner's; a dreamer draws its own."""
+        classes = self.space.ids(task.parts)
+        if self.space.layer:
+            examples = entered(examples, learner.net, self.space.layer)
+        guide = self._guide(learner)
+        if self.settings.frozen:
+            groups = [classes] if self.told else [[name] for name in classes]
+            vae = Vae(self.settings, self.space, len(groups), self.told, seed)
+            facts = fit(vae, [(1.0, self._supply(groups, examples))], seed, guide)
+            self.decoder = vae.decoder if self.decoder is None else self.decoder.beside(vae.decoder)
+            self.groups += groups
+            return facts
+        parts: list[tuple[float, Supply | Recalled]] = [(1.0, self._supply([classes], examples))]
+        if self.vae is not None:
+            current = day_share(self.settings.ratio, task)
+            parts = [(current, parts[0][1]), (1 - current, Recalled(self.vae.decoder.copy(), self.classes))]
+        if self.vae is None or self.settings.restart:
+            self.vae = Vae(self.settings, self.space, 1, self.told, seed)
+        facts = fit(self.vae, [(weight, supply) for weight, supply in parts if weight > 0], seed, guide)
+        self.decoder, self.groups = self.vae.decoder, [list(dict.fromkeys([*self.classes, *classes]))]
+        return facts
+
+    def _guide(self, learner: Any) -> Guide | None:
+        if not self.settings.guide:
+            return None
+        return Guide(learner.net, self.settings.guide, self.space, self.settings.likelihood == "bernoulli")
+
+    def _supply(self, groups: Sequence[Sequence[int]], examples: Batch) -> Supply:
+        masks = [torch.isin(examples.labels_N, torch.tensor(list(group), device=self.space.device)) for group in groups]
+        images = [examples.images_NCHW[mask].flatten(start_dim=1) for mask in masks]
+        return Supply(images, [tell(examples.labels_N[mask], self.told) for mask in masks])
+
+    def copy(self) -> "VaeDreamer":
+        """An equal dreamer for drawing; it shares nothing with this one and can't learn."""
+        assert self.decoder is not None, "nothing was learned yet"
+        twin = VaeDreamer(self.settings, self.space)
+        twin.decoder, twin.groups = self.decoder.copy(), [list(group) for group in self.groups]
+        return twin
+
+    def of_each(self, classes: Sequence[int], n: int, seed: int) -> Tensor:
+        """Draw n images of each class (K, n, D). All groups draw, so that one batched product does it."""
+        assert self.decoder is not None
+        assert self.chooses
+        home = {name: (group, place) for group, names in enumerate(self.groups) for place, name in enumerate(names)}
+        wanted = {group: [name for name in classes if home[name][0] == group] for group in range(len(self.groups))}
+        most = max(len(names) for names in wanted.values())
+        padded = [(names + self.groups[group][:1] * most)[:most] for group, names in wanted.items()]
+        told_GY = torch.tensor(padded, dtype=torch.int64, device=self.space.device).repeat_interleave(n, dim=1)
+        told_GBY = tell(told_GY.flatten(), self.told).unflatten(0, told_GY.shape)
+        images_GBD = self.decoder.draw(told_GBY, seed).unflatten(1, (most, n))
+        return torch.stack([images_GBD[home[name][0], wanted[home[name][0]].index(name)] for name in classes])
+
+    def of_any(self, n: int, seed: int) -> Tensor:
+        """Draw n images of whatever class (n, D)."""
+        assert self.decoder is not None, "nothing was learned yet"
+        return self.decoder.draw(torch.zeros((1, n, 0), device=self.space.device), seed)[0]
 
     def save(self, folder: Path) -> None:
         """Decoders, and the encoder where it will learn again; the classes of each group."""

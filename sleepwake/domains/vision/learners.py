@@ -12,7 +12,7 @@ from sleepwake.domains.vision.descent import adam
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.settings import CLASSES
-from sleepwake.domains.vision.training import Shuffled, Source, Term, train
+from sleepwake.domains.vision.training import Shuffled, Source, Term, day_share, train
 from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, SoftmaxHead, Wake
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
@@ -107,8 +107,7 @@ def terms(wake: Wake, space: Space, task: Task, examples: Batch, replay: Source 
     """A day's loss: r current + (1 - r) replay (Shin et al. 2017, equation 1), r = 1/N after N tasks (van de Ven & Tolias 2018)."""
     ids, told = space.ids(task.parts), space.told
     alone = isinstance(wake.head, SoftmaxHead) and wake.head.active == "task"
-    ratio = 1 / (task.index + 1) if wake.ratio == "1/N" else float(wake.ratio)
-    current = ratio if replay is not None else 1.0
+    current = day_share(wake.ratio, task) if replay is not None else 1.0
     day = [Term(current, Shuffled(examples), wake.batch, among=ids if alone or told else None)]
     if replay is None:
         return day

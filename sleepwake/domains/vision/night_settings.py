@@ -15,22 +15,27 @@ class NoDreamer(Settings):
     """For recipes without nights whose replay isn't generated."""
 
 
-class VaeSettings(VaeShape):
-    """What both variational autoencoders have."""
+class DreamerSettings(Settings):
+    """What dreamers with generators of their own have."""
 
-    frozen: bool = True
-    """True: small ones that never learn again, so that old dreams can't drift. False: one that learns the day's data mixed with its
-    own replay (deep generative replay)."""
     ratio: float | Literal["1/N"] = "1/N"
-    """Not frozen: weight of the day's own images beside replay; "1/N": one part in the tasks so far; 0: replay alone."""
+    """Weight of the day's own images beside replay; "1/N": one part in the tasks so far; 0: replay alone."""
     restart: bool = False
-    """Not frozen: begin each day with fresh weights, and learn the past from the draws of the day before alone."""
-    guide: float = Field(default=0.0, ge=0)
-    """Weight of the learner's own loss on what is decoded, so that it names it as it was told (Graffieti et al., equation 14: eta)."""
+    """Begin each day with fresh weights, and learn the past from the draws of the day before alone."""
     lean: Literal["boundary", "mix"] = "boundary"
     """How a dream of a leans towards b. Boundary: draws of a, the nearest to b of a larger pool; mix: pixels of both."""
     dreams: int = Field(default=64, ge=1)
     """Images dreamed for each challenge."""
+
+
+class VaeSettings(DreamerSettings, VaeShape):
+    """What both variational autoencoders have."""
+
+    frozen: bool = True
+    """True: small ones that never learn again, so that old dreams can't drift; `ratio` and `restart` are then unused. False: one that
+    learns the day's data mixed with its own replay (deep generative replay)."""
+    guide: float = Field(default=0.0, ge=0)
+    """Weight of the learner's own loss on what is decoded, so that it names it as it was told (Graffieti et al., equation 14: eta)."""
 
 
 class VaeDreamer(VaeSettings):
@@ -45,6 +50,29 @@ class CvaeDreamer(VaeSettings):
 
     type: Literal["cvae"]
     """It is told the class. Frozen: one a task. Not frozen: one for all."""
+
+
+class WganDreamer(DreamerSettings):
+    """Wasserstein GAN with gradient penalty (Gulrajani et al. 2017), the generator of Shin et al. 2017."""
+
+    type: Literal["wgan"]
+    """One for all classes, without labels, which learns the day's images mixed with its own draws; the learner names what it draws."""
+    latent: int = Field(default=64, ge=1)
+    """Size of the noise from which an image is drawn."""
+    channels: list[Annotated[int, Field(ge=1)]] = Field(default=[16, 32])
+    """Channels of the critic's convolutions, each of which halves height and width; the generator mirrors them. Empty: `hidden`."""
+    hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[400, 400], min_length=1)
+    """Without `channels`: units of the hidden layers of both."""
+    penalty: float = Field(default=10.0, ge=0)
+    """Weight of the gradient penalty: lambda."""
+    critic_steps: int = Field(default=3, ge=1)
+    """The critic's steps for each of the generator's."""
+    steps: int = Field(default=1500, ge=1)
+    """The generator's steps a day."""
+    batch: int = Field(default=64, ge=1)
+    """Images a step."""
+    lr: float = Field(default=5e-4, gt=0)
+    """Learning rate of both (Adam with betas 0.5 and 0.9)."""
 
 
 class DiffusionDreamer(Settings):
@@ -74,7 +102,7 @@ class DiffusionDreamer(Settings):
     """Images dreamed for each challenge."""
 
 
-Dreamer = Annotated[NoDreamer | VaeDreamer | CvaeDreamer | DiffusionDreamer, Field(discriminator="type")]
+Dreamer = Annotated[NoDreamer | VaeDreamer | CvaeDreamer | WganDreamer | DiffusionDreamer, Field(discriminator="type")]
 
 
 class NoChallenger(Settings):

@@ -38,6 +38,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "none": f"{_HERE}.absent:NoDreamer",
         "vae": f"{_HERE}.dreamers:VaeDreamer",
         "cvae": f"{_HERE}.dreamers:VaeDreamer",
+        "wgan": f"{_HERE}.adversarial_dreamers:WganDreamer",
         "diffusion": f"{_HERE}.diffusion_dreamers:DiffusionDreamer",
     },
     "challenger": {

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from sleepwake.domains.tensors import generator
 from sleepwake.domains.vision.descent import Step, adam, descend, just
 from sleepwake.domains.vision.images import Batch
 from sleepwake.domains.vision.networks import Classifier, Solver
-from sleepwake.records import Facts
+from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
 
 
@@ -99,6 +99,11 @@ class Term:
     batch: int
     among: Sequence[int] | None = None
     taught: Sequence[int] | None = None
+
+
+def day_share(ratio: float | Literal["1/N"], task: Task) -> float:
+    """Weight of the day's own images beside replay: as said, or one part in the tasks so far."""
+    return 1 / (task.index + 1) if ratio == "1/N" else float(ratio)
 
 
 def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, taught: Sequence[int] | None = None) -> Tensor:
