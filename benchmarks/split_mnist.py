@@ -5,7 +5,7 @@
     python benchmarks/split_mnist.py --print
 
 Ledger: benchmarks/results/split-mnist.jsonl, one JSON line a finished run. Seeds 0 to 2; strengths were settled on seeds 100 and up.
-Published: van de Ven & Tolias (arXiv 1809.10635, table 3), van de Ven, Siegelmann & Tolias (arXiv 1904.07734), and, for CWR, CWR+, AR1, the
+Published: van de Ven & Tolias (arXiv 1809.10635, table 3), van de Ven, Siegelmann & Tolias (arXiv 1904.07734; iCaRL too), and, for CWR, CWR+, AR1, the
 labels trick, SLDA and the generative classifier, van de Ven, Li & Tolias (CVPR workshops 2021, table 2). Mean and standard error.
 """
 
@@ -61,6 +61,12 @@ ROWS = [
     Row("SLDA", (*PLAIN, 'learner={type="slda"}'), {"class": "87.30 +- 0.02"}, {"class": "85.5 to 88.5"}),
     Row("generative classifier", (*PLAIN, 'learner={type="generative"}'), {"class": "93.79 +- 0.08"}, {"class": ">= 93"}),
     Row("random features + ridge", (*PLAIN, 'learner={type="ridge"}'), {"class": "(95.5: a first try)"}),
+    Row("cumulative", ('method="cumulative"',), {}),
+    Row("ER, reservoir of 1000", ('method="er-reservoir"',), {}),
+    Row("DER++, 200", ('method="der-plus-plus"', "wake.replay.budget=200"), {}),
+    Row("DER++, 1000", ('method="der-plus-plus"',), {}),
+    Row("BiC, 2000", ('method="bic"',), {}),
+    Row("iCaRL, 2000", ('method="icarl"',), {"class": "94.57 +- 0.11"}),
     Row("ER, bytes of DGR's generator", ('method="er"', "wake.replay.budget=4282272", 'wake.replay.unit="bytes"'), {}),
 ]  # fmt: skip
 SCENARIOS = ("class", "task", "domain")

@@ -26,6 +26,9 @@ KEPT = 'morning.probes="kept"'  # dreamed probes need two judges with seeds of t
 AWAKE = ["policy.nights=0", 'morning.probes="none"', 'wake.replay={type="none"}', "dreamer.steps=5"]
 NIGHTLESS = {"none", "slda", "ridge", "generative"}
 """Types without which no night is possible: they are tested awake."""
+STORED = 'wake.replay={type="exact"}'
+HEADS = {"nearest-mean": [*(line for line in AWAKE if "replay" not in line), STORED], "bic": [STORED]}
+"""What a head needs beside its name."""
 HERE = Path(__file__).parent
 NEEDED = {"ewc": "strength=10", "si": "strength=10", "generative": "vae={steps=200, hidden=[32]}", "wgan": "channels=[8], steps=60"}
 ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
@@ -70,6 +73,8 @@ def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
         more = f', code="{HERE}/own_parts.py:{"Lenient" if domain == "vision" else "Strict"}"'
     other = [] if same else [f'{section}={{type="{tag}"{more}}}']
     kept = [] if same or section != "judge" else [KEPT]
+    if section == "wake.head":
+        kept = HEADS.get(tag, kept)
     if tag in NIGHTLESS and section in ("learner", "dreamer", "challenger", "judge"):
         kept = [line for line in AWAKE if not line.startswith(section)]
     return f"{domain}/tiny", QUICK[domain] + kept + other

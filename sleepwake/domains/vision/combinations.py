@@ -102,6 +102,8 @@ def streams(recipe: Any) -> Iterator[str]:
         yield 'wake.head.type: "cwr" mends rows that compete across tasks, and here none do; write head = { type = "softmax" }'
     if again and isinstance(dreamer, VaeDreamer | CvaeDreamer) and dreamer.frozen:
         yield "dreamer.frozen: it draws each class as it was when learned first, but classes come again; write dreamer.frozen = false"
+    if again and getattr(recipe.wake.replay, "keep", "") == "herding":
+        yield 'wake.replay.keep: "herding" goes by the mean of a class, but classes come again; write keep = "reservoir"'
     if again and recipe.learner.type == "generative":
         yield 'learner.type: "generative" learns each class once, but classes come again; write learner = { type = "mlp" }'
     if again and isinstance(dreamer, DiffusionDreamer):

@@ -8,24 +8,21 @@ from sleepwake.domains.tensors import generator
 from sleepwake.domains.vision.heads import Softmax
 from sleepwake.domains.vision.images import Batch
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.training import Source
+from sleepwake.domains.vision.training import Source, exemplars
 from sleepwake.seeds import seed as seed_at
-
-RECALLED = 2000
-"""Stored images from which the means of earlier classes are taken, drawn with replacement."""
 
 
 class NearestMean(Softmax):
     """Rows are trained as any; answers go by the nearest mean of normalised features (iCaRL, Rebuffi et al. 2017, algorithm 1).
 
-    Theirs trains rows as independent sigmoids; here they are a softmax, as everywhere.
+    Theirs trains rows as independent sigmoids; here they are a softmax, as everywhere. Theirs takes the means of new classes from exemplars
+    too; here from all of the day's images. The response, which soft targets aim at, stays that of the rows (their algorithm 3).
     """
 
     def end(self, net: Classifier, examples: Batch, replay: Source | None, replayed: int, negative: bool, seed: int) -> None:
-        """Take the means anew: of the day's images, and of replay for classes that the day didn't teach."""
+        """Take the means anew: of the day's images, and of all that is stored for classes that the day didn't teach."""
         means_RF = torch.full_like(net.weight_RF.detach(), torch.nan)
-        parts = [] if replay is None else [replay.draw(RECALLED, seed_at(seed, "means"))]
-        for part in [*parts, examples]:
+        for part in [examples] if replay is None else [exemplars(replay), examples]:
             features_NF = net.features(part.images_NCHW)
             for row, name in enumerate(net.classes):
                 mine_N = part.labels_N == name

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors
 from sleepwake.domains.vision.images import Batch, Space
@@ -17,10 +18,15 @@ from sleepwake.seeds import seed as seed_at
 
 Stored = dict[int, Tensor]
 """A tensor for each class, an item a row."""
+TINY = 1e-12
+"""Least length that is divided by: an image in which no feature is active has none."""
 
 
 class ExactMemory:
     """Stored images, within a budget; kept as bytes, as they came.
+
+    A reservoir gives each item that comes a uniform number and keeps the smallest ones: as algorithm R (Vitter 1985), a uniform sample
+    without replacement of all that came. It is filled at the end of each day, so every item of the day has its chance at once.
 
     Where replay is latent, activations of the learner's layer are stored in their place, as they are at the end of the day. Which items
     are kept is `keep`'s to say; in each class they lie in the order in which they would be kept, so that the first ones stay.
@@ -33,7 +39,7 @@ class ExactMemory:
         self.logits: Stored = {}
         """What the learner said of each at the end of its day (N, K), not a number for classes unknown then; where targets are logits."""
         self.chances: Stored = {}
-        """A uniform number for each (N,), where a reservoir is kept: the items with the smallest ones stay."""
+        """A uniform number for each (N,), float64 so that no two are equal, where a reservoir is kept: the smallest ones stay."""
 
     def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """The stored images; answered by the previous solver where targets are soft."""
@@ -75,7 +81,8 @@ class ExactMemory:
         if self.settings.target == "logits":
             merge(self.logits, name, said(net, images_NCHW))
         if self.settings.keep == "reservoir":
-            merge(self.chances, name, torch.rand(len(images_NCHW), generator=generator(seed), device="cpu").to(images_NCHW.device))
+            chances_N = torch.rand(len(images_NCHW), generator=generator(seed), dtype=torch.float64, device="cpu")
+            merge(self.chances, name, chances_N.to(images_NCHW.device))
         merge(self.images, name, net.latents(images_NCHW, layer) if layer else (images_NCHW * 255).round().to(torch.uint8))
         if self.settings.keep == "reservoir":
             self._order(name, self.chances[name].argsort())
@@ -91,8 +98,14 @@ class ExactMemory:
     @property
     def budget(self) -> int:
         """Items that may be stored; 0 for all."""
-        settings = self.settings
-        return settings.budget // (self.space.pixels * (4 if self.space.layer else 1)) if settings.unit == "bytes" else settings.budget
+        return self.settings.budget // self.size if self.settings.unit == "bytes" else self.settings.budget
+
+    @property
+    def size(self) -> int:
+        """Bytes of an item with what is kept beside it."""
+        logits = 4 * len(self.space.classes) if self.settings.target == "logits" else 0
+        chance = 8 if self.settings.keep == "reservoir" else 0
+        return self.space.pixels * (4 if self.space.layer else 1) + logits + chance
 
     def _most(self, there: int) -> int:
         """Items that a class may come to."""
@@ -150,15 +163,19 @@ def said(net: Classifier, images_NCHW: Tensor) -> Tensor:
 
 @torch.no_grad()
 def herded(net: Classifier, images_NCHW: Tensor, most: int) -> Tensor:
-    """Places (most,) of a class's images whose running mean of features stays nearest to the mean of all (iCaRL, algorithm 4)."""
+    """Places (most,) of a class's images whose running mean of features stays nearest to the mean of all (iCaRL, algorithm 4).
+
+    Features are of length 1, and so are means of them (Rebuffi et al. 2017, section 2.1). Between vectors of length 1 the nearest is the
+    one with the largest product, which takes one product with all features a step.
+    """
     features_NF = net.features(images_NCHW)
-    mean_F, total_F = features_NF.mean(dim=0), torch.zeros_like(features_NF[0])
-    free_N = torch.ones(len(features_NF), dtype=torch.bool, device=features_NF.device)
+    mean_F, total_F = functional.normalize(features_NF.mean(dim=0), dim=0), torch.zeros_like(features_NF[0])
+    along_N, squares_N = features_NF @ mean_F, features_NF.square().sum(dim=1)
     chosen: list[int] = []
-    for count in range(1, most + 1):
-        away_N = (mean_F - (total_F + features_NF) / count).norm(dim=1)
-        place = int(torch.where(free_N, away_N, torch.inf).argmin())
-        free_N[place] = False
-        total_F += features_NF[place]
-        chosen.append(place)
+    for _ in range(most):
+        lengths_N = (total_F.square().sum() + 2 * (features_NF @ total_F) + squares_N).clamp_min(0).sqrt()
+        near_N = (total_F @ mean_F + along_N) / lengths_N.clamp_min(TINY)
+        near_N[chosen] = -torch.inf
+        chosen.append(int(near_N.argmax()))
+        total_F += features_NF[chosen[-1]]
     return torch.tensor(chosen, dtype=torch.int64, device=images_NCHW.device)

@@ -72,6 +72,14 @@ class Answered:
         return one_hot_by_block(self.solvers[0], response_NK) if self.hard else response_NK
 
 
+def exemplars(source: Source) -> Batch:
+    """All that a source of stored images draws from, as it was stored."""
+    while isinstance(source, Answered):
+        source = source.source
+    assert isinstance(source, Shuffled), "only stored images can be had all at once"
+    return source.batch
+
+
 def one_hot_by_block(solver: Solver, response_NK: Tensor) -> Tensor:
     """1 for the likeliest class of each block of rows (N, K)."""
     hard_NK = torch.zeros_like(response_NK)
@@ -133,7 +141,8 @@ def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, t
 def distance(logits_NR: Tensor, stored_NR: Tensor) -> Tensor:
     """Mean squared distance from stored logits, over those that were known when they were stored (Buzzega et al. 2020, equation 6).
 
-    Theirs are stored along the day, ours at its end.
+    Theirs are stored along the day's path, at the moment an image enters the reservoir; ours all at the day's end, by the network that the
+    day has made. Theirs draws a batch of its own for each of the two losses on stored images; ours takes both on one batch.
     """
     known_NR = ~stored_NR.isnan()
     return functional.mse_loss(logits_NR[known_NR], stored_NR[known_NR])

@@ -122,7 +122,8 @@ class ExactReplay(Targets):
     target: Literal["hard", "soft", "logits"] = "soft"  # type: ignore[assignment]
     """Hard: a class. Soft: the previous solver's response. Logits: the class, and the logits as they were stored (DER++)."""
     dark: float = Field(default=1.0, ge=0)
-    """Logits: weight of the mean squared distance from the stored ones beside the loss of the class (Buzzega et al. 2020: alpha / beta)."""
+    """Logits: weight of the mean squared distance from the stored ones beside the loss of the class: alpha / beta in equation 6 of Buzzega
+    et al. (2020), whose beta is (1 - r) / r with r = `wake.ratio`; at r = 0.5 beta is 1 and this is alpha."""
     keep: Literal["balanced", "reservoir", "herding"] = "balanced"
     """As many of each class, at random; a uniform sample of all that came (Vitter 1985); or those nearest to the class mean (iCaRL)."""
     budget: int = Field(default=0, ge=0)
