@@ -23,7 +23,19 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "run"
-        command = [sys.executable, "-m", "sleepwake.cli", "run", args.recipe, "--data", args.data, "--seed", str(args.seed), "--out", str(folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "sleepwake.cli",
+            "run",
+            args.recipe,
+            "--data",
+            args.data,
+            "--seed",
+            str(args.seed),
+            "--out",
+            str(folder),
+        ]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
         summary = json.loads((folder / "summary.json").read_text())

@@ -47,6 +47,13 @@ class CvaeDreamer(VaeSettings):
     """It is told the class. Frozen: one a task. Not frozen: one for all."""
 
 
+class FeedbackDreamer(Settings):
+    """The learner's own decoder (`learner.feedback`), as it was before the day; no weights of its own."""
+
+    type: Literal["feedback"]
+    """Replay through feedback (van de Ven & Tolias 2018)."""
+
+
 class DiffusionDreamer(Settings):
     """A diffusion model that learned procedural strokes on the first day and is frozen, with one soft prompt a dreamed class."""
 
@@ -74,7 +81,7 @@ class DiffusionDreamer(Settings):
     """Images dreamed for each challenge."""
 
 
-Dreamer = Annotated[NoDreamer | VaeDreamer | CvaeDreamer | DiffusionDreamer, Field(discriminator="type")]
+Dreamer = Annotated[NoDreamer | VaeDreamer | CvaeDreamer | FeedbackDreamer | DiffusionDreamer, Field(discriminator="type")]
 
 
 class NoChallenger(Settings):

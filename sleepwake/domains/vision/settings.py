@@ -38,6 +38,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "none": f"{_HERE}.absent:NoDreamer",
         "vae": f"{_HERE}.dreamers:VaeDreamer",
         "cvae": f"{_HERE}.dreamers:VaeDreamer",
+        "feedback": f"{_HERE}.feedback:FeedbackDreamer",
         "diffusion": f"{_HERE}.diffusion_dreamers:DiffusionDreamer",
     },
     "challenger": {
