@@ -98,7 +98,8 @@ class FeedbackClassifier(Classifier):
         """The negative evidence lower bound of a batch, a pixel (van de Ven et al. 2020, methods).
 
         The prior of an item of uncertain class is the mixture of the classes' priors, the divergence from which is bounded from above by
-        -log sum_k p_k exp(-KL_k), exact for a single class (Hershey & Olsen 2007, the variational approximation); theirs is estimated from one code.
+        -log sum_k p_k exp(-KL_k), exact for a single class (Hershey & Olsen 2007, the variational approximation); theirs is estimated from
+        one code.
 
         Args:
             batch: images, or activations of the layer that is decoded.
