@@ -53,6 +53,8 @@ ROWS = [
     Row("LwF", ('method="lwf"', "wake.replay.squared=false"), {"class": "24.17", "task": "99.60", "domain": "71.02"}, {"class": "22 to 27"}),
     Row("DGR", ('method="dgr"',), {"class": "91.24", "task": "99.47", "domain": "95.74"}, {"class": ">= 90"}),
     Row("DGR + distillation", ('method="dgr-distill"',), {"class": "91.79", "task": "99.61", "domain": "96.83"}, {"class": ">= 91.5"}),
+    Row("RtF", ('method="rtf"',), {"class": "92.56", "task": "99.66", "domain": "97.31"}, {"class": ">= 92"}),
+    Row("BI-R, pixels", ('method="bir"',), {}, {"class": ">= RtF"}),
     Row("frozen VAE a class", ('method="dgr-frozen"',), {"class": "(94.8: a first try)"}),
     Row("CWR", ('method="cwr"',), {"class": "32.48 +- 2.64"}, {"class": "published spread"}),
     Row("CWR+", ('method="cwr-plus"',), {"class": "37.20 +- 3.11"}, {"class": "published spread"}),

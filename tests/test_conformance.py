@@ -24,13 +24,14 @@ QUICK = {
 }
 KEPT = 'morning.probes="kept"'  # dreamed probes need two judges with seeds of their own
 AWAKE = ["policy.nights=0", 'morning.probes="none"', 'wake.replay={type="none"}', "dreamer.steps=5"]
-NIGHTLESS = {"none", "slda", "ridge", "generative"}
+NIGHTLESS = {"none", "slda", "ridge", "generative", "feedback"}
 """Types without which no night is possible: they are tested awake."""
 STORED = 'wake.replay={type="exact"}'
 HEADS = {"nearest-mean": [*(line for line in AWAKE if "replay" not in line), STORED], "bic": [STORED]}
 """What a head needs beside its name."""
 HERE = Path(__file__).parent
 NEEDED = {"ewc": "strength=10", "si": "strength=10", "generative": "vae={steps=200, hidden=[32]}", "wgan": "channels=[8], steps=60"}
+BESIDE = {"feedback": ["learner.feedback={latent=4, hidden=[16]}"]}  # what another section must say for it
 ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
 
 
@@ -77,7 +78,7 @@ def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
         kept = HEADS.get(tag, kept)
     if tag in NIGHTLESS and section in ("learner", "dreamer", "challenger", "judge"):
         kept = [line for line in AWAKE if not line.startswith(section)]
-    return f"{domain}/tiny", QUICK[domain] + kept + other
+    return f"{domain}/tiny", QUICK[domain] + kept + other + BESIDE.get(tag, [])
 
 
 def quiet(_: dict[str, Any]) -> None:

@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sleepwake.domains.vision.night_settings import CvaeDreamer, DiffusionDreamer, NoDreamer, PeersJudge, VaeDreamer, WganDreamer
+from sleepwake.domains.vision.night_settings import (
+    CvaeDreamer,
+    DiffusionDreamer,
+    FeedbackDreamer,
+    NoDreamer,
+    PeersJudge,
+    VaeDreamer,
+    WganDreamer,
+)
 from sleepwake.domains.vision.wake_settings import CnnLearner, CwrHead, MlpLearner, NoPenalty, SoftmaxHead
 
 STAGES = {"challenge": "challenger", "dream": "dreamer", "judge": "judge"}
@@ -16,7 +24,7 @@ def check_together(recipe: Any) -> None:
     Raises:
         ValueError: with a line for each thing that is wrong, and the line to write.
     """
-    if wrong := [*nights(recipe), *learners(recipe), *latents(recipe), *streams(recipe)]:
+    if wrong := [*nights(recipe), *learners(recipe), *latents(recipe), *feedbacks(recipe), *streams(recipe)]:
         raise ValueError("\n".join(wrong))
 
 
@@ -90,6 +98,21 @@ def latents(recipe: Any) -> Iterator[str]:
         yield "wake.layer: a fresh learner's layers mean something else; write wake.restart = false"
     if getattr(dreamer, "likelihood", "") == "bernoulli":
         yield 'dreamer.likelihood: activations aren\'t probabilities; write dreamer.likelihood = "squared"'
+
+
+def feedbacks(recipe: Any) -> Iterator[str]:
+    """What a generator within the learner allows: decoder and dreamer are two ends of one thing."""
+    feedback, drawn = getattr(recipe.learner, "feedback", None), isinstance(recipe.dreamer, FeedbackDreamer)
+    if feedback is None:
+        if drawn:
+            yield 'dreamer.type: "feedback" draws from the learner\'s own decoder; write learner.feedback = {}, or another dreamer'
+        return
+    if not drawn:
+        yield 'learner.feedback: nothing draws from its decoder; write dreamer = { type = "feedback" }'
+    if recipe.policy.most_nights or recipe.morning.probes == "dreamed":
+        yield 'learner.feedback: nights train the body and not its decoder; write policy.nights = 0, morning.probes = "none"'
+    if recipe.wake.layer and feedback.likelihood == "bernoulli":
+        yield 'learner.feedback.likelihood: activations aren\'t probabilities; write learner.feedback.likelihood = "squared"'
 
 
 def streams(recipe: Any) -> Iterator[str]:

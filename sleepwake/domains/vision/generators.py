@@ -125,13 +125,16 @@ class Decoder(nn.Module):
         codes_GBZ = torch.randn((groups, count, self.settings.latent), generator=chance, device="cpu").to(told_GBY.device)
         if self.prior is not None:
             codes_GBZ = self.prior(codes_GBZ, torch.rand((groups, count), generator=chance, device="cpu").to(told_GBY.device))
-        means_GBD: Tensor = self(torch.cat([codes_GBZ, told_GBY], dim=2))
+        return self.shown(self(torch.cat([codes_GBZ, told_GBY], dim=2)), chance)
+
+    def shown(self, means_GBD: Tensor, chance: torch.Generator) -> Tensor:
+        """Images in [0, 1], or activations of at least 0, from what was decoded (G, B, D)."""
         if self.settings.likelihood == "bernoulli":
             return means_GBD.sigmoid()
         white = None if self.space.layer else 1.0
         if self.settings.likelihood == "squared":
             return means_GBD.clamp(0.0, white)
-        noise_GBD = torch.randn(means_GBD.shape, generator=chance, device="cpu").to(told_GBY.device)
+        noise_GBD = torch.randn(means_GBD.shape, generator=chance, device="cpu").to(means_GBD.device)
         return (means_GBD + self.spread() * noise_GBD).clamp(0.0, white)
 
     def beside(self, other: "Decoder") -> "Decoder":

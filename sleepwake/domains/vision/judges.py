@@ -176,7 +176,7 @@ class Self(Untaught):
 
     def freeze(self, commit: Path) -> None:
         """Take the learner as it was in the last commit."""
-        self.frozen = [load_classifier(self.around.learner, self.around.space, commit / "learner")]
+        self.frozen = [load_classifier(self.around.learner, self.around.space, commit / "learner", self.around.wake.layer)]
 
     def verdicts(self, material: Batch, seed: int) -> Verdicts:
         """Its own answer."""

@@ -1,5 +1,6 @@
 """The learner: a classifier that gains rows as tasks open."""
 
+from dataclasses import replace
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from sleepwake.domains import load_class
 from sleepwake.domains.tensors import load_json, load_module, module_bytes, save_json, save_module
 from sleepwake.domains.vision.descent import adam
+from sleepwake.domains.vision.feedback import FeedbackClassifier, network
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.settings import CLASSES
@@ -26,7 +28,7 @@ class Classifying:
 
     def __init__(self, settings: MlpLearner | CnnLearner, wake: Wake, space: Space) -> None:
         self.settings, self.wake, self.space = settings, wake, space
-        self.net = Classifier(settings, space, space.at("learner"))
+        self.net = network(settings, space, wake.layer, space.at("learner"))
         self.earlier = self.net
         """What knew the earlier tasks when the newest was opened: another network than `net` where each day starts afresh."""
         self.penalty: Any = load_class(CLASSES["penalty"][wake.penalty.type])(wake.penalty)
@@ -41,7 +43,7 @@ class Classifying:
 
     def restart(self, classes: list[int], seed: int) -> None:
         """A new network with the same rows."""
-        self.net = Classifier(self.settings, self.space, seed_at(seed, "restart"))
+        self.net = network(self.settings, self.space, self.wake.layer, seed_at(seed, "restart"))
         self.net.grow(classes, seed_at(seed, "restart", "rows"))
 
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
@@ -51,8 +53,11 @@ class Classifying:
         before_N = net.answer(examples.images_NCHW, only) == examples.labels_N
         self.head.begin(net, task, replay is not None, seed_at(seed, "head"))
         self.penalty.begin(net)
+        parts = terms(wake, self.space, task, examples, replay)
+        if isinstance(net, FeedbackClassifier):
+            parts = [replace(part, also=net.generative) for part in parts]
         facts = train(
-            net, terms(wake, self.space, task, examples, replay), wake.steps, wake.lr, seed, self._optimizer(task),
+            net, parts, wake.steps, wake.lr, seed, self._optimizer(task),
             extra=lambda: self.penalty.loss(net), take=lambda step: self.penalty.take(net, step),
         )  # fmt: skip
         self.penalty.end(net, examples, seed_at(seed, "penalty"))
@@ -68,7 +73,8 @@ class Classifying:
         net, wake, fade = self.net, self.wake, faded(self.wake, task.index + 1)
         body_lr = wake.body_lr or wake.lr
         frozen = task.index > 0 and self.head.freezes
-        groups: Any = [{"params": [net.weight_RF, net.bias_R], "lr": fade * wake.lr}]
+        beside = [part for name, part in net.named_parameters() if not name.startswith("body.")]
+        groups: Any = [{"params": beside, "lr": fade * wake.lr}]
         if not frozen:
             groups.insert(0, {"params": list(net.body.parameters()), "lr": fade * (body_lr if task.index else wake.lr)})
         if wake.optimizer == "sgd":
@@ -83,7 +89,7 @@ class Classifying:
 
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote."""
-        self.net = load_classifier(self.settings, self.space, folder)
+        self.net = load_classifier(self.settings, self.space, folder, self.wake.layer)
         self.penalty.load(folder, self.space.device)
         self.head.restore(load_json(folder / "head.json"))
 
@@ -126,9 +132,9 @@ def save_classifier(net: Classifier, folder: Path) -> None:
     save_json({"classes": net.classes, "means": net.means_RF is not None}, folder / "rows.json")
 
 
-def load_classifier(settings: MlpLearner | CnnLearner, space: Space, folder: Path) -> Classifier:
+def load_classifier(settings: MlpLearner | CnnLearner, space: Space, folder: Path, layer: str = "") -> Classifier:
     """The classifier that a folder holds as network.safetensors and rows.json."""
-    net = Classifier(settings, space, seed=0)
+    net = network(settings, space, layer, seed=0)
     rows = load_json(folder / "rows.json")
     net.grow(rows["classes"], seed=0)
     net.means_RF = torch.empty_like(net.weight_RF.detach()) if rows["means"] else None

@@ -100,16 +100,24 @@ class Classifier(Solver):
 
     def forward(self, images_NCHW: Tensor, layer: str = "") -> Tensor:
         """Logits (N, R), in the order of `classes`, of images or of a layer's activations."""
-        return functional.linear(self.body.onward(images_NCHW, layer), self.weight_RF, self.bias_R)
+        return self.rate(self.body.onward(images_NCHW, layer))
+
+    def rate(self, features_NF: Tensor) -> Tensor:
+        """Logits (N, R) from the body's features."""
+        return functional.linear(features_NF, self.weight_RF, self.bias_R)
 
     @torch.no_grad()
     def latents(self, images_NCHW: Tensor, layer: str) -> Tensor:
         """A layer's activations (N, ...), in slices."""
         return torch.cat([self.body.up_to(part, layer) for part in images_NCHW.split(4096)])
 
+    def blank(self) -> Self:
+        """A network of the same shape without rows, which has learned nothing."""
+        return type(self)(self.settings, self.space, seed=0)
+
     def only(self, classes: Sequence[int]) -> Self:
         """A copy with the rows of some classes alone; it shares nothing with this network."""
-        twin = type(self)(self.settings, self.space, seed=0)
+        twin = self.blank()
         twin.grow(classes, seed=0)
         rows, mine = [self.classes.index(name) for name in classes], self.state_dict()
         twin.load_state_dict({name: part[rows] if name in BY_ROW else part for name, part in mine.items() if name != "means_RF"})

@@ -75,6 +75,13 @@ class WganDreamer(DreamerSettings):
     """Learning rate of both (Adam with betas 0.5 and 0.9)."""
 
 
+class FeedbackDreamer(Settings):
+    """The learner's own decoder (`learner.feedback`), as it was before the day; no weights of its own."""
+
+    type: Literal["feedback"]
+    """Replay through feedback (van de Ven & Tolias 2018)."""
+
+
 class DiffusionDreamer(Settings):
     """A diffusion model that learned procedural strokes on the first day and is frozen, with one soft prompt a dreamed class."""
 
@@ -102,7 +109,7 @@ class DiffusionDreamer(Settings):
     """Images dreamed for each challenge."""
 
 
-Dreamer = Annotated[NoDreamer | VaeDreamer | CvaeDreamer | WganDreamer | DiffusionDreamer, Field(discriminator="type")]
+Dreamer = Annotated[NoDreamer | VaeDreamer | CvaeDreamer | WganDreamer | FeedbackDreamer | DiffusionDreamer, Field(discriminator="type")]
 
 
 class NoChallenger(Settings):

@@ -39,6 +39,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "vae": f"{_HERE}.dreamers:VaeDreamer",
         "cvae": f"{_HERE}.dreamers:VaeDreamer",
         "wgan": f"{_HERE}.adversarial_dreamers:WganDreamer",
+        "feedback": f"{_HERE}.feedback:FeedbackDreamer",
         "diffusion": f"{_HERE}.diffusion_dreamers:DiffusionDreamer",
     },
     "challenger": {

@@ -100,6 +100,7 @@ class Term:
         batch: items a step.
         among: class ids that compete for the answer; None for the network's own blocks.
         taught: class ids whose rows it may move; None for all (not all: negative replay, Graffieti et al., appendix C).
+        also: what is added to the loss of a batch, from the body's features of it and a seed; None for nothing.
     """
 
     weight: float
@@ -107,6 +108,7 @@ class Term:
     batch: int
     among: Sequence[int] | None = None
     taught: Sequence[int] | None = None
+    also: Callable[[Batch, Tensor, int], Tensor] | None = None
 
 
 def day_share(ratio: float | Literal["1/N"], task: Task) -> float:
@@ -119,7 +121,13 @@ def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, t
 
     Where rows fall into several blocks (tasks are told), a label counts in its own, a response in all that it names, in equal parts.
     """
-    logits_NR: Tensor = net(batch.images_NCHW, batch.layer)
+    return loss_on(net, net(batch.images_NCHW, batch.layer), batch, among, taught)
+
+
+def loss_on(
+    net: Classifier, logits_NR: Tensor, batch: Batch, among: Sequence[int] | None = None, taught: Sequence[int] | None = None
+) -> Tensor:
+    """As `loss_of`, from the network's logits on the batch."""
     if taught is not None:
         may_R = torch.tensor([name in taught for name in net.classes], device=logits_NR.device)
         logits_NR = torch.where(may_R, logits_NR, logits_NR.detach())
@@ -158,6 +166,15 @@ def block_logs(logits_NR: Tensor, blocks: Sequence[Sequence[int]], outside: floa
     return logs_NR
 
 
+def part_of(net: Classifier, term: Term, seed: int) -> Tensor:
+    """The loss of a fresh batch of a term."""
+    batch = term.source.draw(term.batch, seed)
+    if term.also is None:
+        return loss_of(net, batch, term.among, term.taught)
+    features_NF = net.body.onward(batch.images_NCHW, batch.layer)
+    return loss_on(net, net.rate(features_NF), batch, term.among, term.taught) + term.also(batch, features_NF, seed_at(seed, "also"))
+
+
 def train(
     net: Classifier,
     terms: Sequence[Term],
@@ -186,10 +203,7 @@ def train(
     terms = [term for term in terms if term.weight > 0]
 
     def loss_at(step: int) -> Tensor:
-        parts = [
-            term.weight * loss_of(net, term.source.draw(term.batch, seed_at(seed, step, place)), term.among, term.taught)
-            for place, term in enumerate(terms)
-        ]
+        parts = [term.weight * part_of(net, term, seed_at(seed, step, place)) for place, term in enumerate(terms)]
         added = extra()
         return torch.stack(parts if added is None else [*parts, added]).sum()
 

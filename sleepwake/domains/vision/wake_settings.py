@@ -29,6 +29,27 @@ class VaeShape(Settings):
     """Learning rate (Adam)."""
 
 
+class Feedback(Settings):
+    """The generator as a part of the classifier: from its last features to a code, and by a decoder back to the images.
+
+    As it stands this is replay through feedback (van de Ven & Tolias 2018); brain-inspired replay has a prior and gates a class besides,
+    and activations in the place of images, which is `wake.layer` (van de Ven, Siegelmann & Tolias 2020).
+    """
+
+    latent: int = Field(default=100, ge=1)
+    """Size of the code."""
+    hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[400, 400], min_length=1)
+    """Units of the decoder's hidden layers, the image's side first; the published ones mirror the body."""
+    likelihood: Literal["bernoulli", "squared"] = "bernoulli"
+    """Of what is decoded. Bernoulli: draws are the pixels' probabilities. Squared: squared error, draws are what is decoded."""
+    prior: Literal["normal", "class"] = "normal"
+    """Of the code. Normal: N(0, I), and the learner names what it draws. Class: a Gaussian a class, which is learned."""
+    gate: float = Field(default=0.0, ge=0, lt=1)
+    """Share of each hidden layer's units in the decoder that is shut off, at random for each class; 0: none."""
+    weight: float = Field(default=1.0, gt=0)
+    """Weight of the generative loss, a pixel, beside the loss of the answers."""
+
+
 class MlpLearner(Settings):
     """Fully connected layers with ReLU, named hidden1, hidden2 and so on, and one head that grows with the classes."""
 
@@ -36,6 +57,8 @@ class MlpLearner(Settings):
     """A multi-layer perceptron on the pixels."""
     hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[256, 256], min_length=1)
     """Units of each hidden layer."""
+    feedback: Feedback | None = None
+    """A decoder from its features back to the images, from which replay is drawn; left out: none."""
 
     @property
     def layers(self) -> list[str]:
@@ -52,6 +75,8 @@ class CnnLearner(Settings):
     """Channels of each convolution; each halves height and width."""
     hidden: int = Field(default=128, ge=1)
     """Units of the hidden layer after the convolutions."""
+    feedback: Feedback | None = None
+    """A decoder from its features back to the images, from which replay is drawn; left out: none."""
 
     @property
     def layers(self) -> list[str]:
