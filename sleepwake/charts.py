@@ -108,22 +108,52 @@ def over_time(points: Sequence[Mapping[str, Any]], tests: Sequence[str], nights:
 
     def paint(axes: "Axes") -> None:
         _nights(axes, nights)
-        for j, test in enumerate(tests):
-            line = [(point["step"], 100 * point["scores"][j]) for point in points if point["scores"][j] is not None]
-            few = len(tests) <= len(COLOURS)
-            if line:
-                colour, mark, label = (COLOURS[j], "o", test) if few else ("#aab4cc", "", None)
-                axes.plot(*zip(*line, strict=True), color=colour, linewidth=1.1, marker=mark, markersize=2.5, label=label)
-        mean = [(point["step"], 100 * point["mean"]) for point in points if point["mean"] is not None]
-        if mean:
-            axes.plot(*zip(*mean, strict=True), color=INK, linewidth=2.6, marker="o", markersize=4, label="mean")
-        low = min((score for point in points for score in point["scores"] if score is not None), default=0.0)
-        _percent(axes, 0.0 if low < 0.5 else 100 * low - 3, 100, 2.0)
-        axes.set_ylabel(f"{metric}, %")
+        _scores(axes, points, tests, metric, marked=True)
         _steps(axes)
         _legend(axes)
 
     return svg("over time", 5.0, 3.3, paint)
+
+
+def curves(points: Sequence[Mapping[str, Any]], tests: Sequence[str], days: Sequence[tuple[str, float, float]], metric: str) -> str:
+    """Each test's score while days go on, and the mean of those learned so far, by optimizer step.
+
+    Args:
+        points: an evaluation each, as `over_time` takes them; `step` counts optimizer steps through all days.
+        tests: names of the tests.
+        days: the task of each day, its first step and its last.
+        metric: what is scored.
+    """
+
+    def paint(axes: "Axes") -> None:
+        _scores(axes, points, tests, metric, marked=False)
+        for place, (name, first, last) in enumerate(days):
+            if place:
+                axes.axvline(first, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)), zorder=1)
+            if len(days) <= 8:
+                axes.annotate(name, ((first + last) / 2, 1.0), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
+                              ha="center", va="bottom", fontsize=8, color=MUTED)  # fmt: skip
+        axes.set(xlim=(0, max(last for _, _, last in days)), xlabel="optimizer step, all days in order")
+        axes.grid(visible=False, axis="x")
+        _legend(axes, above=1.05 if len(days) <= 8 else 1.0)
+
+    return svg("curves", 5.0, 3.4, paint)
+
+
+def _scores(axes: "Axes", points: Sequence[Mapping[str, Any]], tests: Sequence[str], metric: str, marked: bool) -> None:
+    """A line a test and a bold one for the mean; with a mark at each evaluation, where they are few."""
+    few = len(tests) <= len(COLOURS)
+    for j, test in enumerate(tests):
+        line = [(point["step"], 100 * point["scores"][j]) for point in points if point["scores"][j] is not None]
+        if line:
+            colour, mark, label = (COLOURS[j], "o", test) if few else ("#aab4cc", "", None)
+            axes.plot(*zip(*line, strict=True), color=colour, linewidth=1.1, marker=mark if marked else "", markersize=2.5, label=label)
+    mean = [(point["step"], 100 * point["mean"]) for point in points if point["mean"] is not None]
+    if mean:
+        axes.plot(*zip(*mean, strict=True), color=INK, linewidth=2.6, marker="o" if marked else "", markersize=4, label="mean")
+    low = min((score for point in points for score in point["scores"] if score is not None), default=0.0)
+    _percent(axes, 0.0 if low < 0.5 else 100 * low - 3, 100, 2.0)
+    axes.set_ylabel(f"{metric}, %")
 
 
 def by_night(rows: Sequence[tuple[str, float, float, bool]], metric: str) -> str:
@@ -332,11 +362,11 @@ def _thin(axes: "Axes", names: Sequence[str]) -> None:
     axes.set_xticks(range(0, len(names), every), list(names)[::every])
 
 
-def _legend(axes: "Axes") -> None:
-    """Names in rows above the chart, where they cover nothing."""
+def _legend(axes: "Axes", above: float = 1.0) -> None:
+    """Names in rows above the chart, where they cover nothing; `above` is where they begin, in heights of it."""
     handles, names = axes.get_legend_handles_labels()
     if names:
         one_row = sum(len(name) + 6 for name in names) <= 66
         columns = len(names) if one_row else max(1, 56 // (max(map(len, names)) + 6))
-        axes.legend(handles, names, ncols=columns, loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderpad=0.2,
+        axes.legend(handles, names, ncols=columns, loc="lower left", bbox_to_anchor=(-0.02, above), borderpad=0.2,
                     columnspacing=1.2, handlelength=1.4, handletextpad=0.5)  # fmt: skip

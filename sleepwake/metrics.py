@@ -39,7 +39,13 @@ def _homes(R: Matrix, home: Home) -> Sequence[int]:
 def average_accuracies(R: Matrix, home: Home = None) -> list[float | None]:
     """A_k = (1/k) sum_{j<=k} R[k,j], the mean over the tests learned by day k (iCaRL, Rebuffi et al. 2017)."""
     homes = _homes(R, home)
-    return [_mean(score for score, day in zip(row, homes, strict=True) if day <= k) for k, row in enumerate(R)]
+    return [average_seen(row, k, homes) for k, row in enumerate(R)]
+
+
+def average_seen(row: Row, day: int, home: Home = None) -> float | None:
+    """A_t of one evaluation that was taken on a day: the mean over the tests of that day and of earlier ones."""
+    homes = range(len(row)) if home is None else home
+    return _mean(score for score, learned in zip(row, homes, strict=True) if learned <= day)
 
 
 def acc(R: Matrix, home: Home = None) -> float | None:
@@ -138,6 +144,19 @@ def fwt_continuum(R: Matrix, home: Home = None) -> float | None:
     return fwt_gem(R, [0.0] * (len(R[0]) if R else 0), home)
 
 
+def fwt_ahead(ahead: Row, untrained: Row) -> float | None:
+    """FWT = (1/(T-1)) sum_{j>=2} (a_j - u_j): any measure of task j before its day, of the learner and of an untrained one.
+
+    With accuracy among all rows this is `fwt_gem` on equal label sets; the others (masked to the task's classes, after dreamed
+    classes were mapped, a probe on the features, the first steps) tell methods apart where that one can't.
+
+    Args:
+        ahead: a measure a task, taken before the task was learned.
+        untrained: the same of a network that has learned nothing.
+    """
+    return _mean(_minus(a, u) for a, u in zip(ahead[1:], untrained[1:], strict=True))
+
+
 def intransigence_rwalk(R: Matrix, joint: Row) -> float | None:
     """I = (1/T) sum_k (a*_k - R[k,k]), a*_k of a reference trained on tasks 1..k jointly (RWalk, Chaudhry et al. 2018).
 
@@ -159,9 +178,26 @@ def min_acc(R: Matrix, home: Home = None) -> float | None:
     """min-ACC = (1/(T-1)) sum_{j<T} min_{j<i<=T} R[i,j]: the worst since each was learned (De Lange et al. 2023).
 
     The paper takes the minimum over all iterations; a matrix knows only the ends of days, so this is an upper bound.
+    Of `worst_of_days` it is the paper's, as far as evaluations were taken.
     """
     earlier = [(j, day) for j, day in enumerate(_homes(R, home)) if day < len(R) - 1]
     return _mean(_worst([row[j] for row in R[day + 1 :]]) for j, day in earlier)
+
+
+def worst_of_days(R: Matrix, evaluations: Iterable[tuple[int, Row]], home: Home = None) -> list[list[float | None]]:
+    """R, with the score of each test learned on an earlier day replaced by its lowest of that row's day.
+
+    Args:
+        R: scores at the ends of days.
+        evaluations: the day and the scores of each further evaluation; those of days without a row are left out.
+        home: as everywhere.
+    """
+    worst, homes = [list(row) for row in R], _homes(R, home)
+    for day, row in evaluations:
+        for j, learned in enumerate(homes):
+            if learned < day < len(worst):
+                worst[day][j] = _worst([worst[day][j], row[j]])
+    return worst
 
 
 def _worst(scores: Row) -> float | None:

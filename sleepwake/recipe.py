@@ -83,9 +83,16 @@ class Evaluate(Settings):
     tests: Literal["seen", "all"] = "seen"
     """Which tests: of the tasks seen so far, or of all."""
     audit: bool = True
-    """Measure judge, gate and frontier against ground truth; never changes what is learned."""
+    """Measure judge, gate and frontier against ground truth, forward transfer against an untrained mind; never changes what is learned."""
     draws: int = Field(0, ge=0)
     """Show so many of the dreamer's draws of each class to a judge that learned the real data, after each wake; 0: none."""
+
+    within: int = Field(0, ge=0)
+    """Score the tests after every N-th optimizer step of a day too, for curves and anytime metrics; 0: not. Changes no weight."""
+    probe: int = Field(0, ge=0)
+    """Fit a linear probe on the learner's features before each day, with at most so many training images a class of its task; 0: none."""
+    speed: int = Field(0, ge=0)
+    """Train a copy of the learner for so many plain steps before each day, to see how fast it takes the task up; 0: not."""
 
     def due(self, step: int) -> bool:
         """Whether this step of a night is scored."""
@@ -185,7 +192,7 @@ class LanguageRecipe(Common):
 
     @model_validator(mode="after")
     def _together(self) -> "LanguageRecipe":
-        language.check_together(self.learner, self.sleep.rehearse)
+        language.check_together(self.learner, self.sleep.rehearse, self.evaluate)
         return self
 
 

@@ -1,12 +1,14 @@
 """What phases hand to each other: small frozen records without tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 Phase = Literal["wake", "round", "consolidate", "morning"]
 Facts = Mapping[str, Any]
 """What a call changed: JSON values only, journaled as they are. `samples` and `tokens` count towards the budget."""
+Look = Callable[[int], None]
+"""Called after each optimizer step of a day with its number, from 1; may look at the weights, and changes nothing."""
 
 
 @dataclass(frozen=True)

@@ -5,17 +5,28 @@ the words of `report.html.j2`. Both are functions of what they are given: equal 
 """
 
 from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from itertools import accumulate
 from math import fsum
 from pathlib import Path
 from typing import Any
 
 from sleepwake import charts
+from sleepwake.metrics import average_seen
 from sleepwake.summary import Event, Table, homes, night_name, of, summarise
 
 __all__ = ["render", "summarise"]
 
 PICTURES, EXAMPLES = 12, 40  # shown at most
+POINTS = 400  # evaluations in a chart of curves
+LABELS = {
+    "seen": "all classes learned so far",
+    "task": "the classes of the test's own task",
+    "shared": "the labels that all tasks share",
+    "free text": "all strings",
+}
+"""What `labels` of the summary says, in words: among what an answer is chosen."""
 PICTURE_BYTES = 2_000_000  # larger files would make the page slow
 
 
@@ -46,6 +57,7 @@ def render(summary: dict[str, Any], events: list[Event], folder: Path) -> str:
         examples=_thinned(examples, EXAMPLES),
         all_examples=len(examples),
         decisions=list(of(events, "decided")),
+        labels=LABELS.get(summary["labels"], summary["labels"]),
         ahead=any(score is not None for row in summary["ahead"].values() for score in row),
     )
 
@@ -156,7 +168,7 @@ def _charts(summary: dict[str, Any], events: list[Event]) -> dict[str, str]:
         if event["event"] in ("staged", "gated"):
             night = (event["day"], event["night"])
             spans[night] = (spans.get(night, (event["step"], 0))[0], event["step"])
-    nights, names = list(spans.values()), ("before", "after", "time", "nights", "frontier", "levels")
+    nights, names = list(spans.values()), ("before", "after", "time", "curves", "nights", "frontier", "levels")
     drawn = dict.fromkeys((*names, "gates", "judge", "pressure"), "")
     drawn |= _score_charts(summary, events, nights) | _level_charts(summary, events, nights) | _night_charts(summary, events)
     decisions = list(of(events, "decided"))
@@ -172,6 +184,8 @@ def _score_charts(summary: dict[str, Any], events: list[Event], nights: list[tup
         if matrix:
             drawn[name] = charts.heat_map(matrix, summary["tasks"][: len(matrix)], tests)
     home = homes(tests, summary["tasks"], next(of(events, "started"), {}).get("task_parts", ()))
+    if summary["curves"]:
+        drawn["curves"] = _curves(summary, events, home)
     slept = {(night["day"], night["night"]): night for night in summary["nights"]}
     scored: Table = []
     changed: list[tuple[str, float, float, bool]] = []
@@ -179,7 +193,7 @@ def _score_charts(summary: dict[str, Any], events: list[Event], nights: list[tup
     for event in of(events, "evaluated", what="scores"):
         if event["when"] == "initial":
             continue
-        row = [score if day <= event["day"] else None for score, day in zip(event["scores"], home, strict=True)]
+        row = _seen(event, home)
         known = [score for score in row if score is not None]
         mean = fsum(known) / len(known) if known else None
         scored.append({"step": event["step"], "mean": mean, "scores": row})
@@ -193,6 +207,27 @@ def _score_charts(summary: dict[str, Any], events: list[Event], nights: list[tup
     if changed:
         drawn["nights"] = charts.by_night(changed, metric)
     return drawn
+
+
+def _seen(evaluation: Mapping[str, Any], home: Sequence[int]) -> list[float | None]:
+    """An evaluation's scores on the tests that were learned by its day; None for the others."""
+    return [score if day <= evaluation["day"] else None for score, day in zip(evaluation["scores"], home, strict=True)]
+
+
+def _curves(summary: dict[str, Any], events: list[Event], home: Sequence[int]) -> str:
+    """Scores within days, the days laid end to end."""
+    lengths = dict.fromkeys(range(max(at["day"] for at in summary["curves"]) + 1), 0)
+    for at in summary["curves"]:
+        lengths[at["day"]] = max(lengths[at["day"]], at["step"])
+    for event in of(events, "woke"):
+        lengths[event["day"]] = event["facts"].get("learn", {}).get("steps", lengths.get(event["day"], 0))
+    starts = dict(zip(lengths, accumulate(lengths.values(), initial=0), strict=False))
+    days = [(summary["tasks"][day], starts[day], starts[day] + length) for day, length in lengths.items()]
+    points = [
+        {"step": starts[at["day"]] + at["step"], "mean": average_seen(at["scores"], at["day"], home), "scores": _seen(at, home)}
+        for at in _thinned(summary["curves"], POINTS)
+    ]
+    return charts.curves(points, summary["tests"], days, summary["metric"])
 
 
 def _level_charts(summary: dict[str, Any], events: list[Event], nights: list[tuple[int, int]]) -> dict[str, str]:

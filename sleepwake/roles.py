@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
 
-from sleepwake.records import Facts, Probe, Task, Verdicts
+from sleepwake.records import Facts, Look, Probe, Task, Verdicts
 
 
 class Batch(Protocol):
@@ -58,8 +58,8 @@ class Learner(Part, Protocol):
         """Make room for a task (output rows, head mapping) before anything of it is learned."""
         ...
 
-    def learn(self, task: Task, examples: Any, replay: Source | None, seed: int) -> Facts:
-        """Learn a task by day from its data mixed with replay."""
+    def learn(self, task: Task, examples: Any, replay: Source | None, seed: int, look: Look | None = None) -> Facts:
+        """Learn a task by day from its data mixed with replay; a learner that takes no optimizer steps is not looked at."""
         ...
 
 
@@ -240,7 +240,7 @@ class Domain(Protocol):
         ...
 
     def ahead(self, mind: Mind, task: Task) -> dict[str, float | None]:
-        """Scores on a task that was opened but not learned: gem, masked, remap, probe, speed."""
+        """Scores in [0, 1] on a task that was opened but not learned: gem, masked, remap, probe, speed; None where not measured."""
         ...
 
     def audit(self, mind: Mind, material: Any, verdicts: Verdicts) -> Facts:

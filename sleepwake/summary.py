@@ -33,6 +33,9 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
     phases = [event["timing"] for event in of(events, "committed")]
     before, after = _matrices(events, len(tests))
     initial = next(of(events, "evaluated", what="scores", when="initial"), {"scores": [None] * len(tests)})
+    ahead, untrained = (_ahead(events, key, len(tasks)) for key in ("ahead", "untrained"))
+    curves = _curves(events)
+    anytime = metrics.worst_of_days(after, [*((at["day"], at["scores"]) for at in curves), *enumerate(before)], home)
     gates = [event["agrees"] for event in of(events, "evaluated", what="gate") if event["agrees"] is not None]
     sessions = [event["timing"] for event in events if event["event"] in ("started", "resumed")]
     return {
@@ -50,7 +53,8 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "metric": start.get("metric", ""),
         "labels": start.get("labels", ""),
         "initial": initial["scores"],
-        "ahead": _ahead(events, len(tasks)),
+        "ahead": ahead,
+        "ahead_untrained": untrained,
         "before_sleep": before,
         "after_sleep": after,
         "matrix": after,
@@ -59,6 +63,11 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "aia": metrics.aia(after, home),
         "bwt_gem": metrics.bwt_gem(after, home),
         "forgetting_rwalk": metrics.forgetting_rwalk(after, home),
+        **{f"fwt_{kind}": metrics.fwt_ahead(ahead[kind][: len(after)], untrained[kind][: len(after)]) for kind in AHEAD},
+        "curves": curves,
+        "aaa": metrics.aaa([metrics.average_seen(at["scores"], at["day"], home) for at in curves]),
+        "min_acc": metrics.min_acc(anytime, home) if curves else None,
+        "wc_acc": metrics.wc_acc(anytime, home) if curves else None,
         "nights": _nights(events),
         "bytes": _bytes(events) | {"run_folder": run_folder_bytes},
         "draws": [{"day": event["day"], "agreement": event["agreement"]} for event in of(events, "evaluated", what="draws")],
@@ -100,11 +109,18 @@ def _matrices(events: list[Event], tests: int) -> tuple[list[list[float | None]]
     return before, [mornings.get(day, before[day]) for day in days]
 
 
-def _ahead(events: list[Event], tasks: int) -> dict[str, list[float | None]]:
+def _curves(events: list[Event]) -> Table:
+    """The evaluations within days, in order; a step is an optimizer step of the day, from 1."""
+    seen = of(events, "evaluated", what="curve")
+    return [{"day": event["day"], "step": event["iteration"], "scores": event["scores"]} for event in seen]
+
+
+def _ahead(events: list[Event], key: str, tasks: int) -> dict[str, list[float | None]]:
+    """What was measured of each task before its day, by kind."""
     table: dict[str, list[float | None]] = {kind: [None] * tasks for kind in AHEAD}
     for event in of(events, "evaluated", what="ahead"):
         for kind in AHEAD:
-            table[kind][event["day"]] = event["ahead"].get(kind)
+            table[kind][event["day"]] = event.get(key, {}).get(kind)
     return table
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from sleepwake import morning
 from sleepwake.phase import Phase
-from sleepwake.records import Probe, Progress, Task
+from sleepwake.records import Look, Probe, Progress, Task
+from sleepwake.roles import Mind
 
 
 def run_wake(phase: Phase) -> Progress:
@@ -15,12 +16,10 @@ def run_wake(phase: Phase) -> Progress:
     dawn = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "before"))
     examples = phase.call(mind.probes.keep, task, phase.call(domain.examples, task), phase.seed("wake", "probes"))
     phase.call(mind.learner.open, task, phase.seed("open", "learner"))
-    with domain.guard.audit():
-        ahead = phase.call(domain.ahead, mind, task)
-    phase.note("evaluated", what="ahead", ahead=ahead)
+    evaluate_ahead(phase, task)
 
     replay = phase.call(mind.memory.source, mind, task, examples, phase.seed("wake", "memory"))
-    learned = phase.call(mind.learner.learn, task, examples, replay, phase.seed("wake", "learner"))
+    learned = phase.call(mind.learner.learn, task, examples, replay, phase.seed("wake", "learner"), looking(phase))
     judged = phase.call(mind.judge.learn, task, examples, replay, phase.seed("wake", "judge"))
     fitted = phase.call(mind.dreamer.fit, task, examples, replay, mind.learner, phase.seed("wake", "dreamer"))
     stored = phase.call(mind.memory.store, mind, task, examples, phase.seed("wake", "store"))
@@ -32,6 +31,40 @@ def run_wake(phase: Phase) -> Progress:
         progress = progress.spend(facts)
     gained = float(learned.get("learned", 0.0))
     return replace(progress, day=progress.day + 1, night=0, round=0, learned=gained, decay=decay(dawn, dusk))
+
+
+def evaluate_ahead(phase: Phase, task: Task) -> None:
+    """Score the opened task before it is learned; in audits an untrained mind with the same rows too, the baseline of forward transfer."""
+    domain = phase.domain
+    with domain.guard.audit():
+        ahead = phase.call(domain.ahead, phase.mind, task)
+        untrained = phase.call(domain.ahead, phase.call(untrained_mind, phase, task), task) if phase.recipe.evaluate.audit else {}
+    phase.note("evaluated", what="ahead", ahead=ahead, untrained=untrained)
+
+
+def untrained_mind(phase: Phase, task: Task) -> Mind:
+    """A fresh mind that has opened the tasks up to this one and learned none."""
+    fresh = phase.domain.mind()
+    for earlier in phase.domain.tasks[: task.index]:
+        fresh.learner.open(earlier, phase.seed("open", earlier.name))
+    fresh.learner.open(task, phase.seed("open", "learner"))
+    return fresh
+
+
+def looking(phase: Phase) -> Look | None:
+    """What scores the tests while the day's task is being learned; None where the recipe doesn't ask for it."""
+    asked, domain = phase.recipe.evaluate, phase.domain
+    if not asked.within:
+        return None
+
+    def look(iteration: int) -> None:
+        if iteration % asked.within:
+            return
+        with domain.guard.audit():
+            scores = domain.evaluate(phase.mind, phase.progress.day + 1, asked.tests)
+        phase.note("evaluated", what="curve", iteration=iteration, scores=scores)
+
+    return look
 
 
 def decay(dawn: tuple[Probe, ...], dusk: tuple[Probe, ...]) -> float:

@@ -64,6 +64,10 @@ def test_golden_with_more_arguments():
     # (0.95 - 0.9) + (0.9 - 0.8) + (0.9 - 1.0) = 0.05 over 3
     assert metrics.intransigence_rwalk(SQUARE, [0.95, 0.9, 0.9]) == pytest.approx(0.05 / 3)
     assert metrics.aaa([0.5, 0.7]) == pytest.approx(0.6)
+    # (0.6 - 0.5) + (0.2 - 0.5) = -0.2 over 2; the first task, before which nothing was learned, has no transfer
+    assert metrics.fwt_ahead([0.9, 0.6, 0.2], [0.5, 0.5, 0.5]) == pytest.approx(-0.1)
+    assert metrics.average_seen([0.9, 0.5, 0.1], 1) == pytest.approx(0.7)
+    assert metrics.average_seen([0.9, 0.5, 0.1], 0, home=(1, 0, 0)) == pytest.approx(0.3)
     assert metrics.average_accuracies(SQUARE) == pytest.approx([0.9, 0.65, 2.3 / 3])
 
 
@@ -72,6 +76,18 @@ def test_rwalk_looks_at_every_earlier_day():
     R = [[0.6, None, None], [0.9, 0.7, None], [0.5, 0.7, 0.8]]
     assert metrics.forgetting_rwalk(R) == pytest.approx(0.2)
     assert metrics.bwt_gem(R) == pytest.approx(-0.05)
+
+
+def test_the_worst_of_days_is_what_minima_look_at():
+    # Within day 2 test 1 fell to 0.2; within day 3 test 2 to 0.4, which counts, and test 3, that day's own, to 0.1, which doesn't.
+    within = [(1, [0.2, 0.0, None]), (2, [0.9, 0.4, 0.1]), (3, [0.0, 0.0, 0.0])]
+    worst = metrics.worst_of_days(SQUARE, within)
+    assert worst == [SQUARE[0], [0.2, 0.8, 0.3], [0.6, 0.4, 1.0]]
+    # test 1 min(0.2, 0.6), test 2 0.4; over 2
+    assert metrics.min_acc(worst) == pytest.approx(0.3)
+    assert metrics.wc_acc(worst) == pytest.approx(1 / 3 + 2 / 3 * 0.3)
+    assert metrics.worst_of_days(SQUARE, []) == SQUARE
+    assert metrics.min_acc(metrics.worst_of_days(SQUARE, [(1, [None, None, None])])) is None, "a missing score leaves no minimum"
 
 
 def test_several_tests_a_task():
@@ -108,6 +124,7 @@ def test_missing_score_makes_a_mean_undefined():
     assert metrics.pooled([[0.5, None], [None, 0.5]], [1, 1]) is None
     assert metrics.aia([[None, None], [0.5, 0.5]]) is None
     assert metrics.fwt_gem([[0.5, None], [0.5, 0.5]], [0.1, 0.1]) is None
+    assert metrics.fwt_ahead([0.5, 0.5, None], [0.1, 0.1, 0.1]) is metrics.fwt_ahead([0.5], [0.1]) is metrics.fwt_ahead([], []) is None
     assert metrics.acc([]) is metrics.pooled([], []) is metrics.wc_acc([]) is None
     assert metrics.wc_acc([[0.5]]) == 0.5
 

@@ -91,7 +91,7 @@ def hand(**shown: Any) -> Events:
         note("decided", action="wake", reason="the next task", numbers={"left": 3 - day}, pressure=0.0)
         ahead = {"gem": 0.0, "masked": 0.5, "remap": None, "probe": 0.75, "speed": None}
         if day:
-            note("evaluated", what="ahead", ahead=ahead)
+            note("evaluated", what="ahead", ahead=ahead, untrained={"gem": 0.25 * day, "masked": 0.5, "probe": 0.5})
         note("woke", task=names[day], facts={"learn": {"steps": 5}, "judge": {}, "fit": {}, "store": {}})
         note.scores("wake", *row)
         note.commit(4.0, 3.5)
@@ -127,6 +127,11 @@ def test_summary_by_hand():
         "initial": [0.1, 0.2, 0.0],
         "ahead": {"gem": [None, 0.0, 0.0], "masked": [None, 0.5, 0.5], "remap": [None] * 3, "probe": [None, 0.75, 0.75],
                   "speed": [None] * 3},
+        "ahead_untrained": {"gem": [None, 0.25, 0.5], "masked": [None, 0.5, 0.5], "remap": [None] * 3, "probe": [None, 0.5, 0.5],
+                            "speed": [None] * 3},
+        # gem: (0 - 0.25) + (0 - 0.5) over 2
+        "fwt_gem": pytest.approx(-0.375), "fwt_masked": 0.0, "fwt_remap": None, "fwt_probe": pytest.approx(0.25), "fwt_speed": None,
+        "curves": [], "aaa": None, "min_acc": None, "wc_acc": None, "draws": [],
         "before_sleep": [[0.8, None, None], [0.7, 0.9, None], [0.6, 0.8, 1.0]], "after_sleep": after, "matrix": after,
         "acc": pytest.approx(0.8), "pooled": pytest.approx((6 + 8 + 20) / 40), "aia": pytest.approx((0.9 + 0.8 + 0.8) / 3),
         # (0.6 - 0.9) + (0.8 - 0.9) over 2
@@ -145,6 +150,43 @@ def test_summary_by_hand():
     summary = summarise(hand(), RECIPE, "cafe", 4321)
     assert summary == expected
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
+
+
+def with_curves() -> Events:
+    """The same run, scored twice within days 1 and 3 and once within day 2."""
+    scored = {0: [[0.4, None, None], [0.8, None, None]], 1: [[0.3, 0.5, None]], 2: [[0.5, 0.9, 0.2], [0.7, 0.9, 0.8]]}
+    events = []
+    for event in hand():
+        if event["event"] == "woke":
+            for place, row in enumerate(scored[event["day"]]):
+                events.append(event | {"event": "evaluated", "what": "curve", "iteration": 2 + 2 * place, "scores": row})
+        events.append(event)
+    return events
+
+
+def test_anytime_metrics_by_hand():
+    summary = summarise(with_curves(), RECIPE, "", 0)
+    assert summary["curves"][2:4] == [
+        {"day": 1, "step": 2, "scores": [0.3, 0.5, None]}, {"day": 2, "step": 2, "scores": [0.5, 0.9, 0.2]},
+    ]  # fmt: skip
+    # A_t = 0.4, 0.8, (0.3 + 0.5) / 2, (0.5 + 0.9 + 0.2) / 3, (0.7 + 0.9 + 0.8) / 3
+    assert summary["aaa"] == pytest.approx((0.4 + 0.8 + 0.4 + 1.6 / 3 + 0.8) / 5)
+    # test 1 was at 0.3 on day 2, test 2 at 0.8 after day 3; by the ends of days alone test 1's worst would be 0.6
+    assert summary["min_acc"] == pytest.approx((0.3 + 0.8) / 2)
+    assert summary["wc_acc"] == pytest.approx(1 / 3 * 1.0 + 2 / 3 * 0.55)
+    without = summarise(hand(), RECIPE, "", 0)
+    changed = {key for key in summary if summary[key] != without[key]}
+    assert changed == {"curves", "aaa", "min_acc", "wc_acc"}, "curves change nothing else"
+
+
+def test_page_draws_curves_and_names_the_label_set(tmp_path):
+    html = page(with_curves(), tmp_path)
+    assert "Score within days" in html
+    assert "optimizer step, all days in order" in html
+    assert "WC-ACC" in html
+    assert html.count("all classes learned so far") == 5, "beside the mean, the matrices, the curves, forward transfer, and the metrics"
+    assert "(50.0" in html, "the untrained model's score"
+    assert "Score within days" not in page(hand(), tmp_path)
 
 
 def frontier(note: Script, when: str, **levels: int) -> None:

@@ -23,7 +23,7 @@ from sleepwake.domains.language.generation import complete
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.tokenizer import BOS, EOS, PAD, SIGN, VOCABULARY, encode
 from sleepwake.domains.language.training import Loss, train
-from sleepwake.records import Facts, Task
+from sleepwake.records import Facts, Look, Task
 from sleepwake.roles import Source
 from sleepwake.seeds import seed as derive
 
@@ -94,7 +94,7 @@ class Characters:
         """Take note of the task's families; the alphabet has a prefix for each already."""
         self.known += tuple(name for name in task.parts if name not in self.known)
 
-    def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
+    def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int, look: Look | None = None) -> Facts:
         """Train the lasting weights on the day's lines and replayed ones: L = (1/N) current + (1 - 1/N) replay on day
         N.
         """
@@ -120,7 +120,7 @@ class Characters:
         sample = lines[:: max(1, len(lines) // SAMPLE)]
         before = self.right(sample)
         self.train_only(fast=False)
-        facts = self.practise(draw, wake.steps, wake.rate, min(100, wake.steps // 5), wake.problem_weight)
+        facts = self.practise(draw, wake.steps, wake.rate, min(100, wake.steps // 5), wake.problem_weight, look=look)
         self.train_only(fast=True)
         learned = sum(now and not was for now, was in zip(self.right(sample), before, strict=True)) / len(sample)
         return {**facts, "replayed": old * wake.steps, "learned": round(learned, 6)}
@@ -133,9 +133,10 @@ class Characters:
         warmup: int,
         problem_weight: float,
         loss: Loss | None = None,
+        look: Look | None = None,
     ) -> Facts:
         """Train what `train_only` named; see `training.train`."""
-        return train(self.model, draw, self.text, steps, rate, warmup, problem_weight, loss)
+        return train(self.model, draw, self.text, steps, rate, warmup, problem_weight, loss, look)
 
     def text(self, line: Line) -> str:
         """How a line is written."""

@@ -1,6 +1,6 @@
 """What a recipe may say of the language domain. Imports no torch; a type without other keys is its vetted setting."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -291,7 +291,7 @@ CLASSES: dict[str, dict[str, str]] = {
 """kind -> type -> "module:Class": the only table of this domain."""
 
 
-def check_together(learner: Learner, rehearse: Rehearse) -> None:
+def check_together(learner: Learner, rehearse: Rehearse, evaluate: Any) -> None:
     """Refuse sections that don't go together.
 
     Raises:
@@ -302,3 +302,5 @@ def check_together(learner: Learner, rehearse: Rehearse) -> None:
             "sleep.rehearse.beta needs a LoRA: the reference policy is the model without it; write "
             'learner.fast = "lora", or sleep.rehearse.beta = 0'
         )
+    if evaluate.probe or evaluate.speed:
+        raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from sleepwake.domains.language.problems import Line
 from sleepwake.domains.language.tokenizer import EOS, PAD, SIGN, encode
-from sleepwake.records import Facts
+from sleepwake.records import Facts, Look
 
 CHUNK = 32
 """Lines a forward pass. A batch is sorted by length and cut into chunks, so that short lines aren't padded to the
@@ -57,6 +57,7 @@ def train(
     warmup: int,
     problem_weight: float,
     loss: Loss | None = None,
+    look: Look | None = None,
 ) -> Facts:
     """AdamW on drawn lines, with linear warm-up, then a cosine down to a tenth of the rate; gradients are clipped to
     norm 1.
@@ -70,6 +71,7 @@ def train(
         warmup: steps of warm-up.
         problem_weight: weight of the problem's tokens.
         loss: cross-entropy unless given.
+        look: called after each step with its number, from 1.
 
     Returns:
         Mean loss of the first and the last tenth, steps, lines and tokens seen.
@@ -100,6 +102,8 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         losses.append(value)
         samples += len(lines)
+        if look:
+            look(step + 1)
     model.eval()
     tenth = max(1, steps // 10)
     return {

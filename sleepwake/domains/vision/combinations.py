@@ -24,7 +24,8 @@ def check_together(recipe: Any) -> None:
     Raises:
         ValueError: with a line for each thing that is wrong, and the line to write.
     """
-    if wrong := [*nights(recipe), *learners(recipe), *latents(recipe), *feedbacks(recipe), *streams(recipe)]:
+    kinds = (nights, learners, latents, feedbacks, streams, measures)
+    if wrong := [line for kind in kinds for line in kind(recipe)]:
         raise ValueError("\n".join(wrong))
 
 
@@ -131,3 +132,14 @@ def streams(recipe: Any) -> Iterator[str]:
         yield 'learner.type: "generative" learns each class once, but classes come again; write learner = { type = "mlp" }'
     if again and isinstance(dreamer, DiffusionDreamer):
         yield 'dreamer.type: "diffusion" learns a prompt a class once, but classes come again; write dreamer = { type = "vae" }'
+
+
+def measures(recipe: Any) -> Iterator[str]:
+    """What [evaluate] may ask."""
+    asked = recipe.evaluate
+    if (asked.probe or asked.speed) and not isinstance(recipe.learner, MlpLearner | CnnLearner):
+        yield f'evaluate: learner "{recipe.learner.type}" has no features and takes no steps; write probe = 0, speed = 0'
+    if (asked.probe or asked.speed) and recipe.stream.kind == "mixed":
+        yield 'evaluate: in a stream of kind "mixed" a test is of one class, not of a task; write probe = 0, speed = 0'
+    if asked.within and recipe.wake.head.type == "nearest-mean":
+        yield 'evaluate.within: "nearest-mean" answers by means that are taken when the day ends; write evaluate.within = 0'

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sleepwake.records import Facts
+from sleepwake.records import Facts, Look
 
 Step = Callable[[], Any]
 
@@ -21,7 +21,13 @@ def just(step: Step) -> None:
     step()
 
 
-def descend(optimizer: torch.optim.Optimizer, loss_at: Callable[[int], Tensor], steps: int, take: Callable[[Step], None] = just) -> Facts:
+def descend(
+    optimizer: torch.optim.Optimizer,
+    loss_at: Callable[[int], Tensor],
+    steps: int,
+    take: Callable[[Step], None] = just,
+    look: Look | None = None,
+) -> Facts:
     """Minimise a loss.
 
     Args:
@@ -29,6 +35,7 @@ def descend(optimizer: torch.optim.Optimizer, loss_at: Callable[[int], Tensor], 
         loss_at: the loss of a step, with its own draws.
         steps: how many.
         take: calls the optimizer's step once; what must look at the weights before and after it stands around that call.
+        look: called after each step with its number, from 1.
 
     Returns:
         steps, and the loss over the first and the last tenth of them.
@@ -40,6 +47,8 @@ def descend(optimizer: torch.optim.Optimizer, loss_at: Callable[[int], Tensor], 
         loss.backward()
         take(optimizer.step)
         losses.append(loss.detach())
+        if look:
+            look(step + 1)
     tenth = max(1, steps // 10)
     first, last = (float(torch.stack(part).mean()) for part in (losses[:tenth], losses[-tenth:]))
     return {"steps": steps, "loss_first": round(first, 6), "loss_last": round(last, 6)}

@@ -10,11 +10,13 @@ from sleepwake.domains.tensors import set_up
 from sleepwake.domains.vision.bodies import inner_space
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import Surroundings
+from sleepwake.domains.vision.learners import terms
 from sleepwake.domains.vision.networks import Classifier, Solver
 from sleepwake.domains.vision.pictures import contact_sheet
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.streams import Stream, Test
 from sleepwake.domains.vision.training import Shuffled, Term, train
+from sleepwake.domains.vision.transfer import probe, speed
 from sleepwake.domains.vision.wake_settings import MlpLearner
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Guard, Mind
@@ -92,10 +94,22 @@ class Vision:
         return round(_share(net.answer(batch.images_NCHW, only=only) == batch.labels_N), 6)
 
     def ahead(self, mind: Mind, task: Task) -> dict[str, float | None]:
-        """Accuracy on a task that was opened but not learned: among all rows (GEM's), and among its own classes alone (masked)."""
-        net, test = mind.learner.net, self.stream.of(task)
-        gem, masked = self._accuracy(net, test), self._accuracy(net, test, only=self.space.ids(task.parts))
-        return {"gem": gem, "masked": masked, "remap": None, "probe": None, "speed": None}
+        """Accuracy on a task that was opened but not learned: among all rows (GEM's), and among its own classes alone (all others).
+
+        `probe` is that of a linear probe on the frozen features, `speed` the mean of a copy that learns the task's images alone.
+        """
+        net, test, own = mind.learner.net, self.stream.of(task), self.space.ids(task.parts)
+        gem, masked = self._accuracy(net, test), self._accuracy(net, test, only=own)
+        ahead: dict[str, float | None] = {"gem": gem, "masked": masked, "remap": None, "probe": None, "speed": None}
+        asked, wake, at = self.recipe.evaluate, self.recipe.wake, self.space.at("ahead", task.index)
+        examples = self.stream.train(task) if asked.probe or asked.speed else None
+        if examples is not None and asked.probe:
+            ahead["probe"] = _rounded(probe(net, examples, self.stream.test(test), asked.probe, at))
+        if examples is not None and asked.speed:
+            alone = terms(wake, self.space, task, examples, None)
+            found = speed(net, alone, asked.speed, wake.lr, at, lambda twin: self._accuracy(twin, test, only=own))
+            ahead["speed"] = _rounded(found)
+        return ahead
 
     def oracle(self) -> Classifier:
         """A classifier trained on the whole stream's real data, once a process: the audit's stand-in for ground truth on dreams."""
@@ -149,6 +163,10 @@ class Vision:
     def describe(self, material: Batch, verdicts: Verdicts) -> list[dict[str, Any]]:
         """Dreams of images are shown, not told."""
         return []
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 6)
 
 
 def _share(right_N: Tensor) -> float:

@@ -14,7 +14,7 @@ from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Solver
 from sleepwake.domains.vision.training import Shuffled, Source
 from sleepwake.domains.vision.wake_settings import GenerativeLearner, Wake
-from sleepwake.records import Facts, Task
+from sleepwake.records import Facts, Look, Task
 from sleepwake.seeds import seed as seed_at
 
 CHUNK, FEW = 100, 200
@@ -83,7 +83,7 @@ class Generative:
         """Room for the task's classes; `check_together` sees to it that none of them comes twice."""
         self.net.grow(self.space.ids(task.parts), seed_at(seed, "vae"))
 
-    def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
+    def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int, look: Look | None = None) -> Facts:
         """Fit; `learned` is the share of a few of the images that are answered right after it, since likelihoods are dear."""
         vae = self.net.vaes[-1]
         assert isinstance(vae, Vae)

@@ -16,7 +16,7 @@ from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.training import Shuffled, Source, Term, day_share, train
 from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, SoftmaxHead, Wake
-from sleepwake.records import Facts, Task
+from sleepwake.records import Facts, Look, Task
 from sleepwake.seeds import seed as seed_at
 
 
@@ -46,7 +46,7 @@ class Classifying:
         self.net = network(self.settings, self.space, self.wake.layer, seed_at(seed, "restart"))
         self.net.grow(classes, seed_at(seed, "restart", "rows"))
 
-    def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
+    def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int, look: Look | None = None) -> Facts:
         """Learn a task from its images mixed with replay; `learned` is the share answered right after it and not before."""
         net, wake, only = self.net, self.wake, self.space.among(task.parts)
         examples, held = self.head.hold(examples, seed_at(seed, "held")) if replay is not None else (examples, None)
@@ -58,7 +58,7 @@ class Classifying:
             parts = [replace(part, also=net.generative) for part in parts]
         facts = train(
             net, parts, wake.steps, wake.lr, seed, self._optimizer(task),
-            extra=lambda: self.penalty.loss(net), take=lambda step: self.penalty.take(net, step),
+            extra=lambda: self.penalty.loss(net), take=lambda step: self.penalty.take(net, step), look=look,
         )  # fmt: skip
         self.penalty.end(net, examples, seed_at(seed, "penalty"))
         replayed = wake.steps * (wake.replay_batch or wake.batch) if replay is not None else 0

@@ -13,7 +13,7 @@ from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Solver
 from sleepwake.domains.vision.training import Source
 from sleepwake.domains.vision.wake_settings import RidgeLearner, SldaLearner, Wake
-from sleepwake.records import Facts, Task
+from sleepwake.records import Facts, Look, Task
 
 CHUNK = 4096
 """Images taken in at once."""
@@ -131,7 +131,7 @@ class Counting:
         """Know the task's classes."""
         self.net.grow(self.space.ids(task.parts), seed)
 
-    def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
+    def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int, look: Look | None = None) -> Facts:
         """Take the images in; `learned` is the share answered right after it."""
         self.net.observe(examples.images_NCHW, examples.labels_N)
         right_N = self.net.answer(examples.images_NCHW, self.space.among(task.parts)) == examples.labels_N

@@ -12,7 +12,7 @@ from sleepwake.domains.tensors import generator
 from sleepwake.domains.vision.descent import Step, adam, descend, just
 from sleepwake.domains.vision.images import Batch
 from sleepwake.domains.vision.networks import Classifier, Solver
-from sleepwake.records import Facts, Task
+from sleepwake.records import Facts, Look, Task
 from sleepwake.seeds import seed as seed_at
 
 
@@ -184,6 +184,7 @@ def train(
     optimizer: torch.optim.Optimizer | None = None,
     extra: Callable[[], Tensor | None] = lambda: None,
     take: Callable[[Step], None] = just,
+    look: Look | None = None,
 ) -> Facts:
     """Minimise the weighted sum of losses.
 
@@ -196,6 +197,7 @@ def train(
         optimizer: of the network's parameters; a fresh Adam where none is given.
         extra: what else is added to a step's loss, such as a penalty.
         take: stands around each step; see `descend`.
+        look: called after each step; see `descend`.
 
     Returns:
         steps, samples, and the loss at the beginning and at the end.
@@ -207,5 +209,5 @@ def train(
         added = extra()
         return torch.stack(parts if added is None else [*parts, added]).sum()
 
-    facts = descend(optimizer or adam(net.parameters(), lr), loss_at, steps, take)
+    facts = descend(optimizer or adam(net.parameters(), lr), loss_at, steps, take, look)
     return {**facts, "samples": steps * sum(term.batch for term in terms)}
