@@ -124,18 +124,19 @@ def curves(points: Sequence[Mapping[str, Any]], tests: Sequence[str], days: Sequ
         days: the task of each day, its first step and its last.
         metric: what is scored.
     """
+    named = max(len(name) for name, _, _ in days) * len(days) <= 60
 
     def paint(axes: "Axes") -> None:
         _scores(axes, points, tests, metric, marked=False)
         for place, (name, first, last) in enumerate(days):
             if place:
                 axes.axvline(first, color=MUTED, linewidth=0.9, linestyle=(0, (3, 3)), zorder=1)
-            if len(days) <= 8:
+            if named:
                 axes.annotate(name, ((first + last) / 2, 1.0), (0, 2), xycoords=("data", "axes fraction"), textcoords="offset points",
                               ha="center", va="bottom", fontsize=8, color=MUTED)  # fmt: skip
         axes.set(xlim=(0, max(last for _, _, last in days)), xlabel="optimizer step, all days in order")
         axes.grid(visible=False, axis="x")
-        _legend(axes, above=1.05 if len(days) <= 8 else 1.0)
+        _legend(axes, above=1.05 if named else 1.0)
 
     return svg("curves", 5.0, 3.4, paint)
 

@@ -310,6 +310,8 @@ def test_charts_stand_many_columns_odd_names_and_gaps():
         charts.by_night([("1", 1.0, 1.0, True)], "x"),
         charts.levels({}, {name: [(1, 0.5), (2, 0.25)] for name in names}, [(1, 2)], "difficulty"),
         charts.seconds({}),
+        charts.curves([{"step": 5, "mean": None, "scores": [None] * 30}], names, [(name, 10 * i, 10) for i, name in enumerate(names)], "x"),
+        charts.curves([{"step": 5, "mean": 0.5, "scores": [0.5]}], ["a $b"], [("a $b", 0, 5)], "x"),
     ]
     assert all(svg.startswith("<svg") and svg.endswith("</svg>") for svg in drawn)
     assert all(name in drawn[0] for name in names[::2])
