@@ -25,7 +25,12 @@ ARMS: dict[str, tuple[str, ...]] = {
     "NR-GD": ("evaluate.draws=100",),
     "none": (NOTHING, "wake.batch=128", 'wake.replay={type="none"}'),
     "PR-GD": ("evaluate.draws=100", 'wake.replay={type="generated", target="hard", mode="positive"}'),
-    "NR-RD": (NOTHING, 'wake.replay={type="noise", distribution="uniform", labels="random", target="hard", mode="negative"}'),
+    "NR-RD": (
+        NOTHING,
+        "wake.batch=107",
+        "wake.replay_batch=21",
+        'wake.replay={type="noise", distribution="uniform", labels="random", target="hard", mode="negative"}',
+    ),
 }
 """Positive or negative replay of original, generated, or random data: the recipe's settings that differ."""
 ORDER = [("PR-OD", "NR-GD"), ("NR-GD", "none"), ("none", "PR-GD"), ("NR-RD", "none")]
