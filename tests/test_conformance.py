@@ -28,7 +28,7 @@ NIGHTLESS = {"none", "slda", "ridge", "generative", "feedback"}
 """Types without which no night is possible: they are tested awake."""
 HERE = Path(__file__).parent
 NEEDED = {"ewc": "strength=10", "si": "strength=10", "generative": "vae={steps=200, hidden=[32]}"}
-BESIDE = {"feedback": ["learner.feedback={latent=4, hidden=[16]}"]}  # what another section must say for it
+BESIDE = {"feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}']}  # what another section must say for it
 ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
 
 
