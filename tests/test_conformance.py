@@ -31,7 +31,7 @@ HEADS = {"nearest-mean": [*(line for line in AWAKE if "replay" not in line), STO
 """What a head needs beside its name."""
 HERE = Path(__file__).parent
 NEEDED = {"ewc": "strength=10", "si": "strength=10", "generative": "vae={steps=200, hidden=[32]}", "wgan": "channels=[8], steps=60"}
-BESIDE = {"feedback": ["learner.feedback={latent=4, hidden=[16]}"]}  # what another section must say for it
+BESIDE = {"feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}']}  # what another section must say for it
 ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
 
 

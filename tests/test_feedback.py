@@ -13,20 +13,24 @@ from sleepwake.domains.vision.feedback import FeedbackClassifier, divergences, o
 from sleepwake.domains.vision.images import Space
 from sleepwake.domains.vision.learners import load_classifier, save_classifier
 from sleepwake.domains.vision.training import Shuffled, Term, loss_of, part_of, train
-from sleepwake.domains.vision.wake_settings import Feedback, MlpLearner
+from sleepwake.domains.vision.wake_settings import DecoderFeedback, MlpLearner
 from sleepwake.errors import RecipeError
 
 SPACE = Space((1, 2, 2), ("a", "b", "c", "d"), CPU, 0, tasks=((0, 1), (2, 3)))
 DIGITS = [
     'dreamer={type="feedback"}', 'wake.replay={type="generated", target="soft"}', "wake.steps=600", "learner.hidden=[64, 64]",
 ]  # fmt: skip
-RTF = "learner.feedback={latent=16, hidden=[64, 64]}"
-BIR = 'learner.feedback={latent=16, hidden=[64, 64], prior="class", gate=0.5}'
-INTERNAL = ['learner.feedback={latent=16, hidden=[64], prior="class", likelihood="squared"}', 'wake.layer="hidden1"', "wake.body_lr=1e-5"]
+RTF = 'learner.feedback={type="decoder", latent=16, hidden=[64, 64]}'
+BIR = 'learner.feedback={type="decoder", latent=16, hidden=[64, 64], prior="class", gate=0.5}'
+INTERNAL = [
+    'learner.feedback={type="decoder", latent=16, hidden=[64], prior="class", likelihood="squared"}',
+    'wake.layer="hidden1"',
+    "wake.body_lr=1e-5",
+]
 
 
 def net_of(layer: str = "", **chosen: Any) -> FeedbackClassifier:
-    feedback = Feedback(latent=3, hidden=[6, 8], **chosen)
+    feedback = DecoderFeedback(type="decoder", latent=3, hidden=[6, 8], **chosen)
     net = FeedbackClassifier(MlpLearner(hidden=[5], feedback=feedback), SPACE, layer, 1)
     net.grow(range(4), 2)
     return net
@@ -172,13 +176,13 @@ def test_a_decoder_of_a_layer_gives_its_activations() -> None:
 @pytest.mark.parametrize(
     ("chosen", "word"),
     [
-        (['learner.feedback={}', 'dreamer={type="none"}'], "nothing draws"),
+        (['learner.feedback={type="decoder"}', 'dreamer={type="none"}'], "nothing draws"),
         (['dreamer={type="feedback"}'], "own decoder"),
         (['learner={type="ridge"}', 'dreamer={type="feedback"}'], "own decoder"),
-        (['learner.feedback={}', 'dreamer={type="feedback"}', "policy.nights=1", 'morning.probes="kept"'], "nights train the body"),
+        (['learner.feedback={type="decoder"}', 'dreamer={type="feedback"}', "policy.nights=1", 'morning.probes="kept"'], "nights train the body"),
         (
             [
-                'learner.feedback={}', 'dreamer={type="feedback"}', 'wake.layer="hidden1"', 'judge={type="none"}',
+                'learner.feedback={type="decoder"}', 'dreamer={type="feedback"}', 'wake.layer="hidden1"', 'judge={type="none"}',
                 'wake.replay={type="generated"}',
             ],
             "probabilities",

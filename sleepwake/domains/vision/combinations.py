@@ -12,7 +12,7 @@ from sleepwake.domains.vision.night_settings import (
     VaeDreamer,
     WganDreamer,
 )
-from sleepwake.domains.vision.wake_settings import CnnLearner, CwrHead, MlpLearner, NoPenalty, SoftmaxHead
+from sleepwake.domains.vision.wake_settings import CnnLearner, CwrHead, DecoderFeedback, MlpLearner, NoPenalty, SoftmaxHead
 
 STAGES = {"challenge": "challenger", "dream": "dreamer", "judge": "judge"}
 """The section that a stage of the night needs."""
@@ -104,9 +104,9 @@ def latents(recipe: Any) -> Iterator[str]:
 def feedbacks(recipe: Any) -> Iterator[str]:
     """What a generator within the learner allows: decoder and dreamer are two ends of one thing."""
     feedback, drawn = getattr(recipe.learner, "feedback", None), isinstance(recipe.dreamer, FeedbackDreamer)
-    if feedback is None:
+    if not isinstance(feedback, DecoderFeedback):
         if drawn:
-            yield 'dreamer.type: "feedback" draws from the learner\'s own decoder; write learner.feedback = {}, or another dreamer'
+            yield 'dreamer.type: "feedback" draws from the learner\'s own decoder; write learner.feedback = { type = "decoder" }'
         return
     if not drawn:
         yield 'learner.feedback: nothing draws from its decoder; write dreamer = { type = "feedback" }'

@@ -19,7 +19,7 @@ from sleepwake.domains.vision.generators import Decoder
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.night_settings import FeedbackDreamer as FeedbackSettings
-from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, VaeShape
+from sleepwake.domains.vision.wake_settings import CnnLearner, DecoderFeedback, MlpLearner, VaeShape
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
 
@@ -51,7 +51,7 @@ class FeedbackClassifier(Classifier):
 
     def __init__(self, settings: MlpLearner | CnnLearner, space: Space, layer: str, seed: int) -> None:
         super().__init__(settings, space, seed)
-        assert settings.feedback is not None
+        assert isinstance(settings.feedback, DecoderFeedback)
         self.feedback, self.inner = settings.feedback, inner_space(settings, space, layer)
         latent, classes = self.feedback.latent, len(space.classes)
         shape = VaeShape(latent=latent, hidden=self.feedback.hidden, likelihood=self.feedback.likelihood)
@@ -140,7 +140,9 @@ class FeedbackClassifier(Classifier):
 
 def network(settings: MlpLearner | CnnLearner, space: Space, layer: str, seed: int) -> Classifier:
     """The learner's network: with a decoder where the recipe has feedback."""
-    return Classifier(settings, space, seed) if settings.feedback is None else FeedbackClassifier(settings, space, layer, seed)
+    if isinstance(settings.feedback, DecoderFeedback):
+        return FeedbackClassifier(settings, space, layer, seed)
+    return Classifier(settings, space, seed)
 
 
 @dataclass(frozen=True)

@@ -29,13 +29,22 @@ class VaeShape(Settings):
     """Learning rate (Adam)."""
 
 
-class Feedback(Settings):
+class NoFeedback(Settings):
+    """The classifier draws nothing."""
+
+    type: Literal["none"] = "none"
+    """A generator, where there is one, is the dreamer's."""
+
+
+class DecoderFeedback(Settings):
     """The generator as a part of the classifier: from its last features to a code, and by a decoder back to the images.
 
     As it stands this is replay through feedback (van de Ven & Tolias 2018); brain-inspired replay has a prior and gates a class besides,
     and activations in the place of images, which is `wake.layer` (van de Ven, Siegelmann & Tolias 2020).
     """
 
+    type: Literal["decoder"]
+    """Dreamer "feedback" draws from it."""
     latent: int = Field(default=100, ge=1)
     """Size of the code."""
     hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[400, 400], min_length=1)
@@ -50,6 +59,9 @@ class Feedback(Settings):
     """Weight of the generative loss, a pixel, beside the loss of the answers."""
 
 
+Feedback = Annotated[NoFeedback | DecoderFeedback, Field(discriminator="type")]
+
+
 class MlpLearner(Settings):
     """Fully connected layers with ReLU, named hidden1, hidden2 and so on, and one head that grows with the classes."""
 
@@ -57,8 +69,8 @@ class MlpLearner(Settings):
     """A multi-layer perceptron on the pixels."""
     hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[256, 256], min_length=1)
     """Units of each hidden layer."""
-    feedback: Feedback | None = None
-    """A decoder from its features back to the images, from which replay is drawn; left out: none."""
+    feedback: Feedback = NoFeedback()
+    """Whether its features lead back to the images, so that replay can be drawn."""
 
     @property
     def layers(self) -> list[str]:
@@ -75,8 +87,8 @@ class CnnLearner(Settings):
     """Channels of each convolution; each halves height and width."""
     hidden: int = Field(default=128, ge=1)
     """Units of the hidden layer after the convolutions."""
-    feedback: Feedback | None = None
-    """A decoder from its features back to the images, from which replay is drawn; left out: none."""
+    feedback: Feedback = NoFeedback()
+    """Whether its features lead back to the images, so that replay can be drawn."""
 
     @property
     def layers(self) -> list[str]:
