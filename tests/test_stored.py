@@ -114,6 +114,12 @@ def test_every_item_has_the_same_chance_of_the_reservoir() -> None:
     share = budget / 60
     square = ((counts - seeds * share) ** 2 / (seeds * share * (1 - share))).sum().item() * 59 / 60
     assert square < 98.3
+    by_day, expected = (
+        torch.stack([part.sum() for part in counts.split([30, 20, 10])]),
+        torch.tensor([30, 20, 10], device=CPU) * seeds * share,
+    )
+    square = ((by_day - expected) ** 2 / expected).sum().item() * 59 / 48  # hypergeometric: variance is (60 - 12) / 59 of multinomial
+    assert square < 13.8, "no day is favoured: 2 degrees of freedom, 999 of 1000 cases"
 
 
 def test_bytes_count_what_lies_beside_an_image() -> None:
