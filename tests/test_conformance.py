@@ -27,7 +27,13 @@ AWAKE = ["policy.nights=0", 'morning.probes="none"', 'wake.replay={type="none"}'
 NIGHTLESS = {"none", "slda", "ridge", "generative"}
 """Types without which no night is possible: they are tested awake."""
 HERE = Path(__file__).parent
-NEEDED = {"ewc": "strength=10", "si": "strength=10", "generative": "vae={steps=200, hidden=[32]}"}
+NEEDED = {
+    "ewc": "strength=10",
+    "si": "strength=10",
+    "generative": "vae={steps=200, hidden=[32]}",
+    "mobilenet": "width=0.01, least=16",
+    "resnet": 'channels=[4, 8], depths=[1, 1], norm="renorm"',
+}
 ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
 
 

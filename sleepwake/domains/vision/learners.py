@@ -8,12 +8,13 @@ import torch
 
 from sleepwake.domains import load_class
 from sleepwake.domains.tensors import load_json, load_module, module_bytes, save_json, save_module
+from sleepwake.domains.vision.bodies import start
 from sleepwake.domains.vision.descent import adam
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.training import Shuffled, Source, Term, train
-from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, SoftmaxHead, Wake
+from sleepwake.domains.vision.wake_settings import NetworkLearner, SoftmaxHead, Wake
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
 
@@ -24,9 +25,9 @@ class Classifying:
     A method is what the recipe's [wake] chooses: where replay comes from and what it aims at, the penalty, the head.
     """
 
-    def __init__(self, settings: MlpLearner | CnnLearner, wake: Wake, space: Space) -> None:
+    def __init__(self, settings: NetworkLearner, wake: Wake, space: Space) -> None:
         self.settings, self.wake, self.space = settings, wake, space
-        self.net = Classifier(settings, space, space.at("learner"))
+        self.net = fresh(settings, space, space.at("learner"))
         self.earlier = self.net
         """What knew the earlier tasks when the newest was opened: another network than `net` where each day starts afresh."""
         self.penalty: Any = load_class(CLASSES["penalty"][wake.penalty.type])(wake.penalty)
@@ -41,7 +42,7 @@ class Classifying:
 
     def restart(self, classes: list[int], seed: int) -> None:
         """A new network with the same rows."""
-        self.net = Classifier(self.settings, self.space, seed_at(seed, "restart"))
+        self.net = fresh(self.settings, self.space, seed_at(seed, "restart"))
         self.net.grow(classes, seed_at(seed, "restart", "rows"))
 
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
@@ -96,6 +97,13 @@ class Classifying:
         }
 
 
+def fresh(settings: NetworkLearner, space: Space, seed: int) -> Classifier:
+    """A classifier that has learned nothing, but for the weights that its settings name."""
+    net = Classifier(settings, space, seed)
+    start(net.body, settings)
+    return net
+
+
 def faded(wake: Wake, day: int) -> float:
     """The factor on the rates of a day, counted from 1 (Graffieti et al., ICLR 2022 submission, equation 16, and a floor of our own)."""
     if wake.schedule == "constant":
@@ -127,7 +135,7 @@ def save_classifier(net: Classifier, folder: Path) -> None:
     save_json({"classes": net.classes, "means": net.means_RF is not None}, folder / "rows.json")
 
 
-def load_classifier(settings: MlpLearner | CnnLearner, space: Space, folder: Path) -> Classifier:
+def load_classifier(settings: NetworkLearner, space: Space, folder: Path) -> Classifier:
     """The classifier that a folder holds as network.safetensors and rows.json."""
     net = Classifier(settings, space, seed=0)
     rows = load_json(folder / "rows.json")

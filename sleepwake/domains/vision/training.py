@@ -1,6 +1,7 @@
 """How a classifier is trained: by day, in rehearsal and in consolidation, the learner and its judges alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -102,11 +103,17 @@ class Term:
 
 
 def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, taught: Sequence[int] | None = None) -> Tensor:
+    """The loss of a batch by itself; see `loss_from`."""
+    return loss_from(net, net(batch.images_NCHW, batch.layer), batch, among, taught)
+
+
+def loss_from(
+    net: Classifier, logits_NR: Tensor, batch: Batch, among: Sequence[int] | None = None, taught: Sequence[int] | None = None
+) -> Tensor:
     """Mean cross-entropy with the labels, or with the response at temperature T, times T^2 where squared (Hinton et al. 2015).
 
     Where rows fall into several blocks (tasks are told), a label counts in its own, a response in all that it names, in equal parts.
     """
-    logits_NR: Tensor = net(batch.images_NCHW, batch.layer)
     if taught is not None:
         may_R = torch.tensor([name in taught for name in net.classes], device=logits_NR.device)
         logits_NR = torch.where(may_R, logits_NR, logits_NR.detach())
@@ -144,6 +151,17 @@ def block_logs(logits_NR: Tensor, blocks: Sequence[Sequence[int]], outside: floa
     return logs_NR
 
 
+@contextmanager
+def in_training(net: Classifier, optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Batch statistics while the body learns; everywhere else, and where the body is frozen, the running ones."""
+    learned = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    net.train(any(id(weight) in learned for weight in net.body.parameters()))
+    try:
+        yield
+    finally:
+        net.eval()
+
+
 def train(
     net: Classifier,
     terms: Sequence[Term],
@@ -172,12 +190,15 @@ def train(
     terms = [term for term in terms if term.weight > 0]
 
     def loss_at(step: int) -> Tensor:
+        batches = [term.source.draw(term.batch, seed_at(seed, step, place)) for place, term in enumerate(terms)]
         parts = [
-            term.weight * loss_of(net, term.source.draw(term.batch, seed_at(seed, step, place)), term.among, term.taught)
-            for place, term in enumerate(terms)
+            term.weight * loss_from(net, logits_NR, batch, term.among, term.taught)
+            for term, batch, logits_NR in zip(terms, batches, net.each(batches), strict=True)
         ]
         added = extra()
         return torch.stack(parts if added is None else [*parts, added]).sum()
 
-    facts = descend(optimizer or adam(net.parameters(), lr), loss_at, steps, take)
+    optimizer = optimizer or adam(net.parameters(), lr)
+    with in_training(net, optimizer):
+        facts = descend(optimizer, loss_at, steps, take)
     return {**facts, "samples": steps * sum(term.batch for term in terms)}
