@@ -45,9 +45,9 @@ def net_of(settings: Any, seed: int = 1) -> Classifier:
     return net
 
 
-def bright(n: int = 40) -> Batch:
+def bright(n: int = 40, size: int = 8, seed: int = 0) -> Batch:
     """Dark images are of class 0, bright ones of class 1."""
-    images_NCHW = drawn(n, 1, 8, 8) * 0.5
+    images_NCHW = drawn(n, 1, size, size, seed=seed) * 0.5
     labels_N = torch.arange(n, device=CPU) % 2
     return Batch(images_NCHW + 0.5 * labels_N[:, None, None, None], labels_N)
 
@@ -235,18 +235,23 @@ def made(*settings: str) -> Vision:
 
 @pytest.mark.parametrize("norm", ["batch", "renorm"])
 def test_mobilenet_tells_dark_from_bright(norm: str) -> None:
-    """28 layers learn what the mean of the pixels tells without an error; chance is 0.5, and running statistics that don't fit give that."""
-    net = net_of(MOBILE.model_copy(update={"norm": norm, "least": 16}))
-    train(net, [Term(1.0, Shuffled(bright(200)), 32)], 60, 1e-2, 1)
-    test = bright(100)
-    assert (net.answer(test.images_NCHW) == test.labels_N).float().mean() > 0.9
+    """27 layers learn what the mean of the pixels tells without an error (seen: 0.98 and more); chance, or running statistics that don't fit,
+    would give 0.5."""
+    net = Classifier(MOBILE.model_copy(update={"norm": norm, "least": 16}), Space((1, 32, 32), SPACE.classes, CPU, 1), 1)
+    net.grow([0, 1], 2)
+    train(net, [Term(1.0, Shuffled(bright(200, 32)), 32)], 90, 1e-2, 1)
+    test = bright(100, 32, seed=1)
+    assert (net.answer(test.images_NCHW) == test.labels_N).float().mean() > 0.85
 
 
 @pytest.mark.parametrize("layer", ["", "layer1"])
 def test_two_days_of_digits_are_learned_beside_replay(layer: str, tmp_path: Path) -> None:
-    """Four digits in two days: without replay the first day is forgotten, which leaves 0.5 at most; this body comes to 0.95."""
+    """Four digits in two days: without replay the first day is forgotten, which leaves 0.5 at most. Behind a layer that was replayed the
+    body must move slowly."""
     replay = 'wake.replay={type="exact", target="hard"}'
-    domain = made(TINY_RES, replay, "wake.steps=60", f'wake.layer="{layer}"', 'wake.penalty={type="si", strength=0.01}')
+    domain = made(
+        TINY_RES, replay, "wake.steps=100", "wake.body_lr=2e-4", f'wake.layer="{layer}"', 'wake.penalty={type="si", strength=0.01}'
+    )
     mind = domain.mind()
     for task in domain.tasks:
         examples = domain.examples(task)
@@ -259,7 +264,7 @@ def test_two_days_of_digits_are_learned_beside_replay(layer: str, tmp_path: Path
         again.learner.load(tmp_path)
         assert torch.equal(again.learner.net(examples.images_NCHW), mind.learner.net(examples.images_NCHW))
     scores = domain.evaluate(mind, 2, "seen")
-    assert sum(score or 0.0 for score in scores) / 2 > 0.8, scores
+    assert sum(score or 0.0 for score in scores) / 2 > 0.7, scores
 
 
 def test_weights_come_from_a_folder(tmp_path: Path) -> None:
