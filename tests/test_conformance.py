@@ -30,7 +30,14 @@ STORED = 'wake.replay={type="exact"}'
 HEADS = {"nearest-mean": [*(line for line in AWAKE if "replay" not in line), STORED], "bic": [STORED]}
 """What a head needs beside its name."""
 HERE = Path(__file__).parent
-NEEDED = {"ewc": "strength=10", "si": "strength=10", "generative": "vae={steps=200, hidden=[32]}", "wgan": "channels=[8], steps=60"}
+NEEDED = {
+    "ewc": "strength=10",
+    "si": "strength=10",
+    "generative": "vae={steps=200, hidden=[32]}",
+    "wgan": "channels=[8], steps=60",
+    "mobilenet": "width=0.01, least=16",
+    "resnet": 'channels=[4, 8], depths=[1, 1], norm="renorm"',
+}
 BESIDE = {"feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}']}  # what another section must say for it
 ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
 

@@ -3,14 +3,17 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from sleepwake.domains.paths import find
 from sleepwake.domains.tensors import seeded
+from sleepwake.domains.vision.body_settings import FolderWeights
 from sleepwake.domains.vision.images import Space
-from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner
+from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, NetworkLearner
 
 
 class Body(nn.Sequential):
@@ -34,6 +37,23 @@ class Body(nn.Sequential):
             inputs = part(inputs)
         return inputs
 
+    def together(self, entries: Sequence[tuple[Tensor, str]]) -> list[Tensor]:
+        """Features of several batches in one pass, each entering after its layer: batch statistics are those of all.
+
+        Args:
+            entries: images or activations, and the layer after which they enter; images before activations.
+        """
+        names = ["", *(name for name, _ in self.named_children())]
+        depths = [names.index(layer) for _, layer in entries]
+        assert depths == sorted(depths)
+        joined: Tensor | None = None
+        for depth, part in enumerate([nn.Identity(), *self]):
+            joined = None if joined is None else part(joined)
+            new = [inputs for (inputs, _), its in zip(entries, depths, strict=True) if its == depth]
+            joined = torch.cat(new if joined is None else [joined, *new]) if new else joined
+        assert joined is not None
+        return list(joined.split([len(inputs) for inputs, _ in entries]))
+
 
 def mlp(space: Space, hidden: Sequence[int]) -> Body:
     """Fully connected layers with ReLU, named hidden1, hidden2 and so on."""
@@ -54,12 +74,33 @@ def cnn(space: Space, channels: Sequence[int], hidden: int) -> Body:
     return Body(OrderedDict([*layers, ("hidden", last)]))
 
 
-def body_of(settings: MlpLearner | CnnLearner, space: Space, seed: int) -> tuple[Body, int]:
+def body_of(settings: NetworkLearner, space: Space, seed: int) -> tuple[Body, int]:
     """A freshly initialised body, and how many features it gives."""
     with seeded(seed, space.device):
         if isinstance(settings, CnnLearner):
             return cnn(space, settings.channels, settings.hidden), settings.hidden
-        return mlp(space, settings.hidden), settings.hidden[-1]
+        if isinstance(settings, MlpLearner):
+            return mlp(space, settings.hidden), settings.hidden[-1]
+        from sleepwake.domains.vision import backbones  # transformers takes seconds to load
+
+        layers, width = backbones.layers_of(settings, space)
+        return Body(OrderedDict(layers)), width
+
+
+def start(body: Body, settings: NetworkLearner) -> None:
+    """Copy the weights that the settings name into a fresh body; nothing where they name none."""
+    if not isinstance(settings, MlpLearner | CnnLearner):
+        from sleepwake.domains.vision import backbones
+
+        backbones.pretrained(body, settings)
+
+
+def located(settings: Any, places: tuple[Path, ...]) -> Any:
+    """A learner's settings with the folder of its weights, if any, as a path that exists."""
+    weights = getattr(settings, "weights", None)
+    if not isinstance(weights, FolderWeights):
+        return settings
+    return settings.model_copy(update={"weights": FolderWeights(folder=str(find(weights.folder, places)))})
 
 
 def inner_space(settings: Any, space: Space, layer: str) -> Space:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from sleepwake.domains.vision.body_settings import ResNetLearner
 from sleepwake.domains.vision.night_settings import (
     CvaeDreamer,
     DiffusionDreamer,
@@ -12,7 +13,7 @@ from sleepwake.domains.vision.night_settings import (
     VaeDreamer,
     WganDreamer,
 )
-from sleepwake.domains.vision.wake_settings import CnnLearner, CwrHead, DecoderFeedback, MlpLearner, NoPenalty, SoftmaxHead
+from sleepwake.domains.vision.wake_settings import CwrHead, DecoderFeedback, NetworkLearner, NoPenalty, SoftmaxHead
 
 STAGES = {"challenge": "challenger", "dream": "dreamer", "judge": "judge"}
 """The section that a stage of the night needs."""
@@ -46,13 +47,16 @@ def nights(recipe: Any) -> Iterator[str]:
             yield f'{section}.type: the night\'s stage "{stage}" needs one; write policy.nights = 0, or another {section}'
     if recipe.morning.probes == "none":
         yield 'morning.probes: the gate must see something of each night; write morning.probes = "kept", or policy.nights = 0'
-    if recipe.sleep.stages and not isinstance(recipe.learner, MlpLearner | CnnLearner):
+    if recipe.sleep.stages and not isinstance(recipe.learner, NetworkLearner):
         yield f'learner.type: "{recipe.learner.type}" has no gradients; write policy.nights = 0, or learner = {{ type = "mlp" }}'
 
 
 def learners(recipe: Any) -> Iterator[str]:
     """What [wake] may ask of a learner."""
-    wake, gradients = recipe.wake, isinstance(recipe.learner, MlpLearner | CnnLearner)
+    deep = recipe.learner
+    if isinstance(deep, ResNetLearner) and len(deep.channels) != len(deep.depths):
+        yield f"learner.depths: {len(deep.channels)} layers need as many numbers; write depths = {[2] * len(deep.channels)}"
+    wake, gradients = recipe.wake, isinstance(recipe.learner, NetworkLearner)
     if not gradients:
         plain = (
             wake.replay.type == "none" and isinstance(wake.penalty, NoPenalty) and isinstance(wake.head, SoftmaxHead) and not wake.restart
@@ -81,7 +85,7 @@ def latents(recipe: Any) -> Iterator[str]:
     """What replay of a layer's activations allows."""
     layer, replay, dreamer = recipe.wake.layer, recipe.wake.replay, recipe.dreamer
     guided = getattr(dreamer, "guide", 0.0) > 0
-    if guided and (not isinstance(dreamer, CvaeDreamer) or not isinstance(recipe.learner, MlpLearner | CnnLearner)):
+    if guided and (not isinstance(dreamer, CvaeDreamer) or not isinstance(recipe.learner, NetworkLearner)):
         yield 'dreamer.guide: a learner with gradients names what a conditional dreamer was told; write dreamer.type = "cvae", or guide = 0'
     if not layer:
         return
@@ -137,7 +141,7 @@ def streams(recipe: Any) -> Iterator[str]:
 def measures(recipe: Any) -> Iterator[str]:
     """What [evaluate] may ask."""
     asked = recipe.evaluate
-    if (asked.probe or asked.speed) and not isinstance(recipe.learner, MlpLearner | CnnLearner):
+    if (asked.probe or asked.speed) and not isinstance(recipe.learner, NetworkLearner):
         yield f'evaluate: learner "{recipe.learner.type}" has no features and takes no steps; write probe = 0, speed = 0'
     if (asked.probe or asked.speed) and recipe.stream.kind == "mixed":
         yield 'evaluate: in a stream of kind "mixed" a test is of one class, not of a task; write probe = 0, speed = 0'

@@ -4,7 +4,7 @@ import gzip
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,6 +16,19 @@ Places = tuple[Path, ...]
 Array = np.ndarray[Any, Any]
 
 
+class Pixels(Protocol):
+    """Images (N, H, W, C) in memory, or read when an index array asks for them."""
+
+    @property
+    def dtype(self) -> Any: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, places_N: Any, /) -> Any: ...
+
+
 @dataclass(frozen=True)
 class Images:
     """A data set as it lies on disk.
@@ -25,14 +38,16 @@ class Images:
         train_labels_N, test_labels_N: integers; every label that occurs is a class, named by its number or by `names`.
         names: the name of each label; None where the label is the name.
         white: the value that stands for 1.
+        train_chunks_N: the chunk of each training image, such as its session; None where the data know of none.
     """
 
-    train_NHWC: Array
+    train_NHWC: Pixels
     train_labels_N: Array
-    test_NHWC: Array
+    test_NHWC: Pixels
     test_labels_N: Array
     names: tuple[str, ...] | None = None
     white: int = 255
+    train_chunks_N: Array | None = None
 
     def __post_init__(self) -> None:
         for split in ("train", "test"):

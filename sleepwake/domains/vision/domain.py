@@ -7,7 +7,7 @@ from torch import Tensor
 
 from sleepwake.domains import chosen_class, load_class
 from sleepwake.domains.tensors import set_up
-from sleepwake.domains.vision.bodies import inner_space
+from sleepwake.domains.vision.bodies import inner_space, located
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import Surroundings
 from sleepwake.domains.vision.learners import terms
@@ -49,6 +49,7 @@ class Vision:
         self.recipe, self.guard, self.places = recipe, Guard(), places
         placed = set_up(device, recipe.threads)
         sets = chosen_class(CLASSES["stream"], recipe.stream, places)(recipe.stream, places)
+        self.learner = located(recipe.learner, places)
         self.stream = Stream(recipe.stream, sets, recipe.seed, placed, self.guard)
         self.space: Space = self.stream.space
         self.tasks: list[Task] = self.stream.tasks
@@ -63,11 +64,11 @@ class Vision:
     def mind(self) -> Mind:
         """A fresh mind, the same at every call; nothing learned."""
         recipe, space = self.recipe, self.space
-        replayed = inner_space(recipe.learner, space, recipe.wake.layer)
-        around = Surroundings(space, recipe.learner, recipe.wake, self.oracle)
+        replayed = inner_space(self.learner, space, recipe.wake.layer)
+        around = Surroundings(space, self.learner, recipe.wake, self.oracle)
         each = recipe.domain.kept_probes if recipe.morning.probes == "kept" else recipe.domain.dreamed_probes
         return Mind(
-            learner=load_class(CLASSES["learner"][recipe.learner.type])(recipe.learner, recipe.wake, space),
+            learner=load_class(CLASSES["learner"][recipe.learner.type])(self.learner, recipe.wake, space),
             dreamer=load_class(CLASSES["dreamer"][recipe.dreamer.type])(recipe.dreamer, replayed),
             challenger=load_class(CLASSES["challenger"][recipe.challenger.type])(recipe.challenger, space),
             judge=chosen_class(CLASSES["judge"], recipe.judge, self.places)(recipe.judge, around),

@@ -19,7 +19,7 @@ from sleepwake.domains.vision.generators import Decoder
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.night_settings import FeedbackDreamer as FeedbackSettings
-from sleepwake.domains.vision.wake_settings import CnnLearner, DecoderFeedback, MlpLearner, VaeShape
+from sleepwake.domains.vision.wake_settings import CnnLearner, DecoderFeedback, MlpLearner, NetworkLearner, VaeShape
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
 
@@ -49,8 +49,9 @@ class FeedbackClassifier(Classifier):
         layer: whose activations are decoded; images where it is empty.
     """
 
-    def __init__(self, settings: MlpLearner | CnnLearner, space: Space, layer: str, seed: int) -> None:
+    def __init__(self, settings: NetworkLearner, space: Space, layer: str, seed: int) -> None:
         super().__init__(settings, space, seed)
+        assert isinstance(settings, MlpLearner | CnnLearner)
         assert isinstance(settings.feedback, DecoderFeedback)
         self.feedback, self.inner = settings.feedback, inner_space(settings, space, layer)
         latent, classes = self.feedback.latent, len(space.classes)
@@ -138,9 +139,9 @@ class FeedbackClassifier(Classifier):
         return Batch(images_NCHW, labels_N, layer=layer)
 
 
-def network(settings: MlpLearner | CnnLearner, space: Space, layer: str, seed: int) -> Classifier:
+def network(settings: NetworkLearner, space: Space, layer: str, seed: int) -> Classifier:
     """The learner's network: with a decoder where the recipe has feedback."""
-    if isinstance(settings.feedback, DecoderFeedback):
+    if isinstance(settings, MlpLearner | CnnLearner) and isinstance(settings.feedback, DecoderFeedback):
         return FeedbackClassifier(settings, space, layer, seed)
     return Classifier(settings, space, seed)
 

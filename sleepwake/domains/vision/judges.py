@@ -13,7 +13,7 @@ from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.night_settings import NoJudge as NoJudgeSettings
 from sleepwake.domains.vision.night_settings import OracleJudge, PeersJudge, RandomJudge, SelfJudge
 from sleepwake.domains.vision.training import Answered, Source
-from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, Wake
+from sleepwake.domains.vision.wake_settings import MlpLearner, NetworkLearner, Wake
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.seeds import seed as seed_at
 
@@ -61,7 +61,7 @@ class Surroundings:
     """
 
     space: Space
-    learner: MlpLearner | CnnLearner
+    learner: NetworkLearner
     wake: Wake
     oracle: Callable[[], Classifier]
 

@@ -9,13 +9,14 @@ import torch
 
 from sleepwake.domains import load_class
 from sleepwake.domains.tensors import load_json, load_module, module_bytes, save_json, save_module
+from sleepwake.domains.vision.bodies import start
 from sleepwake.domains.vision.descent import adam
 from sleepwake.domains.vision.feedback import FeedbackClassifier, network
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.training import Shuffled, Source, Term, day_share, train
-from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, SoftmaxHead, Wake
+from sleepwake.domains.vision.wake_settings import NetworkLearner, SoftmaxHead, Wake
 from sleepwake.records import Facts, Look, Task
 from sleepwake.seeds import seed as seed_at
 
@@ -26,9 +27,9 @@ class Classifying:
     A method is what the recipe's [wake] chooses: where replay comes from and what it aims at, the penalty, the head.
     """
 
-    def __init__(self, settings: MlpLearner | CnnLearner, wake: Wake, space: Space) -> None:
+    def __init__(self, settings: NetworkLearner, wake: Wake, space: Space) -> None:
         self.settings, self.wake, self.space = settings, wake, space
-        self.net = network(settings, space, wake.layer, space.at("learner"))
+        self.net = fresh(settings, space, wake.layer, space.at("learner"))
         self.earlier = self.net
         """What knew the earlier tasks when the newest was opened: another network than `net` where each day starts afresh."""
         self.penalty: Any = load_class(CLASSES["penalty"][wake.penalty.type])(wake.penalty)
@@ -43,7 +44,7 @@ class Classifying:
 
     def restart(self, classes: list[int], seed: int) -> None:
         """A new network with the same rows."""
-        self.net = network(self.settings, self.space, self.wake.layer, seed_at(seed, "restart"))
+        self.net = fresh(self.settings, self.space, self.wake.layer, seed_at(seed, "restart"))
         self.net.grow(classes, seed_at(seed, "restart", "rows"))
 
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int, look: Look | None = None) -> Facts:
@@ -102,6 +103,13 @@ class Classifying:
         }
 
 
+def fresh(settings: NetworkLearner, space: Space, layer: str, seed: int) -> Classifier:
+    """A classifier that has learned nothing, but for the weights that its settings name."""
+    net = network(settings, space, layer, seed)
+    start(net.body, settings)
+    return net
+
+
 def faded(wake: Wake, day: int) -> float:
     """The factor on the rates of a day, counted from 1 (Graffieti et al., ICLR 2022 submission, equation 16, and a floor of our own)."""
     if wake.schedule == "constant":
@@ -132,7 +140,7 @@ def save_classifier(net: Classifier, folder: Path) -> None:
     save_json({"classes": net.classes, "means": net.means_RF is not None}, folder / "rows.json")
 
 
-def load_classifier(settings: MlpLearner | CnnLearner, space: Space, folder: Path, layer: str = "") -> Classifier:
+def load_classifier(settings: NetworkLearner, space: Space, folder: Path, layer: str = "") -> Classifier:
     """The classifier that a folder holds as network.safetensors and rows.json."""
     net = network(settings, space, layer, seed=0)
     rows = load_json(folder / "rows.json")

@@ -11,7 +11,7 @@ from torch.nn import functional
 from sleepwake.domains.tensors import seeded
 from sleepwake.domains.vision.bodies import body_of
 from sleepwake.domains.vision.images import Batch, Space
-from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner
+from sleepwake.domains.vision.wake_settings import NetworkLearner
 
 BY_ROW = ("weight_RF", "bias_R")
 """A classifier's tensors that have a row a class."""
@@ -75,12 +75,15 @@ class Solver(nn.Module):
 class Classifier(Solver):
     """A body and a linear head that has a row for each class it knows, and grows."""
 
-    def __init__(self, settings: MlpLearner | CnnLearner, space: Space, seed: int) -> None:
+    def __init__(self, settings: NetworkLearner, space: Space, seed: int) -> None:
         super().__init__(space)
         self.settings = settings
         self.body, width = body_of(settings, space, seed)
         self.weight_RF = nn.Parameter(torch.empty((0, width), device=space.device))
         self.bias_R = nn.Parameter(torch.empty(0, device=space.device))
+        self.normed = any(isinstance(part, nn.BatchNorm2d) for part in self.body.modules())
+        """Whether items of a step see each other, in batch statistics."""
+        self.eval()  # running statistics, but in `training.train`
         self.register_buffer("means_RF", None)
         self.means_RF: Tensor | None
         """Mean features of each row's class, where answers go by them; not a number for a class that has none yet."""
@@ -105,6 +108,11 @@ class Classifier(Solver):
     def rate(self, features_NF: Tensor) -> Tensor:
         """Logits (N, R) from the body's features."""
         return functional.linear(features_NF, self.weight_RF, self.bias_R)
+
+    def each(self, batches: Sequence[Batch]) -> list[Tensor]:
+        """Features (N, F) of several batches; in one pass where there are batch statistics."""
+        entries = [(batch.images_NCHW, batch.layer) for batch in batches]
+        return self.body.together(entries) if self.normed else [self.body.onward(*entry) for entry in entries]
 
     @torch.no_grad()
     def latents(self, images_NCHW: Tensor, layer: str) -> Tensor:

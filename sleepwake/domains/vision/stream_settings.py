@@ -23,7 +23,7 @@ class StreamSettings(Settings):
     tasks: int = Field(default=0, ge=0)
     """How many tasks of the stream to use, from its beginning; 0 for all (10 permutations, 5 sets of new images)."""
     chunks: int = Field(default=8, ge=1)
-    """Chunks of each class, where the kind is "mixed"."""
+    """Chunks of each class, where the kind is "mixed" and the data know of none; CORe50's chunks are its sessions."""
     train_per_class: int = Field(default=0, ge=0)
     """At most so many training images a class, the first in file order; 0 for all."""
     pad: int = Field(default=0, ge=0)
@@ -64,8 +64,34 @@ class FolderStream(StreamSettings):
     """The folder that holds `train` and `test`."""
 
 
+class Core50Stream(StreamSettings):
+    """CORe50 (Lomonaco & Maltoni 2017): videos of 50 objects in eleven sessions, of which 3, 7 and 10 are for tests."""
+
+    type: Literal["core50"]
+    """s<session>/o<object>/C_<session>_<object>_<frame>.png; pictures are read when a day asks for them."""
+    data: str = "core50_128x128"
+    """The folder that holds the sessions s1 to s11."""
+    classes: Literal["object", "category"] = "object"
+    """50 objects, or ten categories of five objects each."""
+    size: int = Field(default=128, ge=1)
+    """Pixels of a side: the short one is resized to it, and the middle of the long one kept."""
+
+
+class ImageNetStream(StreamSettings):
+    """ImageNet (Russakovsky et al. 2015), or whatever else lies in its folders."""
+
+    type: Literal["imagenet"]
+    """train/<wnid>/* and val/<wnid>/* (or test/<wnid>/*); pictures are read when a day asks for them."""
+    data: str = "imagenet"
+    """The folder that holds `train` and `val`."""
+    size: int = Field(default=224, ge=1)
+    """Pixels of a side: the short one is resized to it, and the middle of the long one kept."""
+
+
 class OwnStream(StreamSettings, Own):
     """A reader of your own: a function of these settings and of the places where data are sought, giving a list of `data_sets.Images`."""
 
 
-Stream = Annotated[DigitsStream | NpzStream | IdxStream | FolderStream | OwnStream, Field(discriminator="type")]
+Stream = Annotated[
+    DigitsStream | NpzStream | IdxStream | FolderStream | Core50Stream | ImageNetStream | OwnStream, Field(discriminator="type")
+]

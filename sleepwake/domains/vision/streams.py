@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sleepwake.domains.tensors import generator
-from sleepwake.domains.vision.data_sets import Array, Images
+from sleepwake.domains.vision.data_sets import Array, Images, Pixels
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.stream_settings import StreamSettings
 from sleepwake.errors import DataError
@@ -31,7 +31,7 @@ class Selection:
         order_P: where each pixel is taken from; None where they stay.
     """
 
-    images_NHWC: Array
+    images_NHWC: Pixels
     labels_N: Array
     places_N: Array
     names: Mapping[int, str]
@@ -39,10 +39,12 @@ class Selection:
     order_P: Array | None = None
 
     def batch(self, space: Space) -> Batch:
-        """The images as float32 in [0, 1], padded and permuted, with class ids."""
+        """The images as float32 in [0, 1], with class ids: grey in every channel where others have colours, padded, and permuted."""
         pixels_NHWC = torch.from_numpy(self.images_NHWC[self.places_N]).to(space.device)
         images_NCHW = pixels_NHWC.permute(0, 3, 1, 2).float().contiguous() / self.white
-        _, height, width = space.shape
+        channels, height, width = space.shape
+        if images_NCHW.shape[1] < channels:
+            images_NCHW = images_NCHW.repeat(1, channels, 1, 1)
         rows, columns = height - images_NCHW.shape[2], width - images_NCHW.shape[3]
         if rows or columns:
             images_NCHW = torch.nn.functional.pad(images_NCHW, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2))
@@ -87,7 +89,7 @@ class Stream:
         used = tuple(dict.fromkeys(name for lesson in self.lessons for name in lesson.parts))
         height, width = (max(images.train_NHWC.shape[axis] for images in sets) + 2 * settings.pad for axis in (1, 2))
         ids = tuple(tuple(used.index(name) for name in lesson.parts) for lesson in self.lessons)
-        shape = (sets[0].train_NHWC.shape[3], height, width)
+        shape = (max(images.train_NHWC.shape[3] for images in sets), height, width)
         self.space = Space(shape, used, device, seed, tasks=ids, told=settings.scenario == "task")
 
     def train(self, task: Task) -> Batch:
@@ -133,8 +135,9 @@ def permuted(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dea
 
 
 def domains(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dealt:
-    """A data set each task; all have the same classes, and smaller images are padded to the largest."""
-    if len({tuple(images.classes) for images in sets}) > 1 or len({images.train_NHWC.shape[3] for images in sets}) > 1:
+    """A data set each task; all have the same classes. Smaller images are padded to the largest, grey ones get the others' channels."""
+    channels = {images.train_NHWC.shape[3] for images in sets}
+    if len({tuple(images.classes) for images in sets}) > 1 or len(channels - {1}) > 1:
         raise DataError("the data sets of stream.data differ in classes or channels", "name data sets of the same classes")
     names = [f"domain-{place + 1}" for place in range(len(sets))]
     return repeated(settings, sets, names, [None] * len(sets))
@@ -167,16 +170,17 @@ def mixed(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dealt:
     """New images of known classes and new classes, mixed (NIC, Lomonaco et al. 2020): each class comes in chunks, one chunk a task.
 
     The first task has the first chunk of `first_classes` classes; all other chunks follow in random order, those of one class in their own.
+    Chunks are those of the data, such as sessions, or equal parts in file order where the data know of none.
     A test a class, so that both growing and whole test sets can be read off.
     """
     images = sets[0]
     classes = ordered(settings.order, list(images.classes), seed)
     rng = np.random.default_rng(seed_at(seed, "vision", "chunks"))
     first = classes[: settings.first_classes or settings.classes_per_task]
-    rest = [name for name in classes for chunk in range(settings.chunks) if chunk or name not in first]
+    parts = {name: chunked(images, name, settings) for name in classes}
+    rest = [name for name in classes for chunk in range(len(parts[name])) if chunk or name not in first]
     order = [rest[place] for place in rng.permutation(len(rest))]
-    sizes = {name: len(places(images, name, settings.train_per_class)) for name in classes}
-    chunks = {name: iter(np.array_split(np.arange(size), settings.chunks)) for name, size in sizes.items()}
+    chunks = {name: iter(of_class) for name, of_class in parts.items()}
 
     def lesson(name: str, group: Sequence[str]) -> Lesson:
         train = chosen(images, "train", {raw: raw for raw in group}, settings.train_per_class)
@@ -186,7 +190,7 @@ def mixed(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dealt:
         return Lesson(name, tuple(group), part_of(train, mask_N))
 
     dealt = [lesson("first", first), *(lesson(f"{place + 2}-{name}", [name]) for place, name in enumerate(order))]
-    dealt = dealt[: within(settings.tasks, len(dealt), f"{settings.chunks} chunks a class")]
+    dealt = dealt[: within(settings.tasks, len(dealt), f"{sum(map(len, parts.values()))} chunks")]
     homes = {name: place for place, part in reversed(list(enumerate(dealt))) for name in part.parts}
     tests = [Test(name, chosen(images, "test", {name: name}, 0), home) for name, home in sorted(homes.items(), key=lambda pair: pair[1])]
     return dealt, tests
@@ -200,6 +204,15 @@ KINDS: dict[str, Callable[[StreamSettings, Sequence[Images], int], Dealt]] = {
 def places(images: Images, name: str, most: int) -> Array:
     """Where a class's training images lie, the first in file order where not all are wanted."""
     return np.flatnonzero(images.train_labels_N == images.classes[name])[: most or None]
+
+
+def chunked(images: Images, name: str, settings: StreamSettings) -> list[Array]:
+    """Each chunk of a class, as places among the class's training images."""
+    mine_N = places(images, name, settings.train_per_class)
+    if images.train_chunks_N is None:
+        return np.array_split(np.arange(len(mine_N)), settings.chunks)
+    chunks_N = images.train_chunks_N[mine_N]
+    return [np.flatnonzero(chunks_N == chunk) for chunk in np.unique(chunks_N)]
 
 
 def chosen(images: Images, split: str, called: Mapping[str, str], most: int, order_P: Array | None = None) -> Selection:

@@ -1,6 +1,7 @@
 """How a classifier is trained: by day, in rehearsal and in consolidation, the learner and its judges alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -117,17 +118,17 @@ def day_share(ratio: float | Literal["1/N"], task: Task) -> float:
 
 
 def loss_of(net: Classifier, batch: Batch, among: Sequence[int] | None = None, taught: Sequence[int] | None = None) -> Tensor:
+    """The loss of a batch by itself; see `loss_from`."""
+    return loss_from(net, net(batch.images_NCHW, batch.layer), batch, among, taught)
+
+
+def loss_from(
+    net: Classifier, logits_NR: Tensor, batch: Batch, among: Sequence[int] | None = None, taught: Sequence[int] | None = None
+) -> Tensor:
     """Mean cross-entropy with the labels, or with the response at temperature T, times T^2 where squared (Hinton et al. 2015).
 
     Where rows fall into several blocks (tasks are told), a label counts in its own, a response in all that it names, in equal parts.
     """
-    return loss_on(net, net(batch.images_NCHW, batch.layer), batch, among, taught)
-
-
-def loss_on(
-    net: Classifier, logits_NR: Tensor, batch: Batch, among: Sequence[int] | None = None, taught: Sequence[int] | None = None
-) -> Tensor:
-    """As `loss_of`, from the network's logits on the batch."""
     if taught is not None:
         may_R = torch.tensor([name in taught for name in net.classes], device=logits_NR.device)
         logits_NR = torch.where(may_R, logits_NR, logits_NR.detach())
@@ -166,13 +167,21 @@ def block_logs(logits_NR: Tensor, blocks: Sequence[Sequence[int]], outside: floa
     return logs_NR
 
 
-def part_of(net: Classifier, term: Term, seed: int) -> Tensor:
-    """The loss of a fresh batch of a term."""
-    batch = term.source.draw(term.batch, seed)
-    if term.also is None:
-        return loss_of(net, batch, term.among, term.taught)
-    features_NF = net.body.onward(batch.images_NCHW, batch.layer)
-    return loss_on(net, net.rate(features_NF), batch, term.among, term.taught) + term.also(batch, features_NF, seed_at(seed, "also"))
+def part_of(net: Classifier, term: Term, batch: Batch, features_NF: Tensor, seed: int) -> Tensor:
+    """A term's loss on a batch, from the body's features."""
+    loss = loss_from(net, net.rate(features_NF), batch, term.among, term.taught)
+    return loss if term.also is None else loss + term.also(batch, features_NF, seed)
+
+
+@contextmanager
+def in_training(net: Classifier, optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """Batch statistics while the body learns; everywhere else, and where the body is frozen, the running ones."""
+    learned = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    net.train(any(id(weight) in learned for weight in net.body.parameters()))
+    try:
+        yield
+    finally:
+        net.eval()
 
 
 def train(
@@ -205,9 +214,16 @@ def train(
     terms = [term for term in terms if term.weight > 0]
 
     def loss_at(step: int) -> Tensor:
-        parts = [term.weight * part_of(net, term, seed_at(seed, step, place)) for place, term in enumerate(terms)]
+        seeds = [seed_at(seed, step, place) for place in range(len(terms))]
+        batches = [term.source.draw(term.batch, each) for term, each in zip(terms, seeds, strict=True)]
+        parts = [
+            term.weight * part_of(net, term, batch, features_NF, seed_at(each, "also"))
+            for term, batch, features_NF, each in zip(terms, batches, net.each(batches), seeds, strict=True)
+        ]
         added = extra()
         return torch.stack(parts if added is None else [*parts, added]).sum()
 
-    facts = descend(optimizer or adam(net.parameters(), lr), loss_at, steps, take, look)
+    optimizer = optimizer or adam(net.parameters(), lr)
+    with in_training(net, optimizer):
+        facts = descend(optimizer, loss_at, steps, take, look)
     return {**facts, "samples": steps * sum(term.batch for term in terms)}

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from sleepwake.domains.vision.body_settings import MobileNetLearner, ResNetLearner
 from sleepwake.settings import Settings
 
 
@@ -127,7 +128,10 @@ class GenerativeLearner(Settings):
     """Importance samples an image and class."""
 
 
-Learner = Annotated[MlpLearner | CnnLearner | SldaLearner | RidgeLearner | GenerativeLearner, Field(discriminator="type")]
+NetworkLearner = MlpLearner | CnnLearner | MobileNetLearner | ResNetLearner
+"""Learners with gradients."""
+
+Learner = Annotated[NetworkLearner | SldaLearner | RidgeLearner | GenerativeLearner, Field(discriminator="type")]
 
 
 class NoReplay(Settings):
