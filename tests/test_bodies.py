@@ -311,7 +311,6 @@ def test_only_a_hub_id_goes_online() -> None:
     ("settings", "path"),
     [
         ('learner={type="resnet", channels=[4, 8]}', "learner.depths"),
-        ('learner={type="mobilenet", weights={}}', "learner.weights"),
         ('learner={type="mobilenet", weights={folder="a", hub="b"}}', "learner.weights"),
         ('learner={type="mobilenet", r_max=0.5}', "learner.r_max"),
     ],

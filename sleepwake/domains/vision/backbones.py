@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from transformers import MobileNetV1Config, MobileNetV1Model, ResNetConfig, ResNetModel
 
-from sleepwake.domains.vision.body_settings import DeepBody, FolderWeights, MobileNetLearner, ResNetLearner
+from sleepwake.domains.vision.body_settings import DeepBody, FolderWeights, MobileNetLearner, RandomWeights, ResNetLearner
 from sleepwake.domains.vision.images import Space
 from sleepwake.domains.vision.renorm import renormalised
 from sleepwake.errors import DataError
@@ -78,7 +78,7 @@ def pretrained(body: nn.Module, settings: MobileNetLearner | ResNetLearner) -> N
     Raises:
         DataError: they can't be read, or are of another shape.
     """
-    if settings.weights is None:
+    if isinstance(settings.weights, RandomWeights):
         return
     local = isinstance(settings.weights, FolderWeights)
     place = settings.weights.folder if isinstance(settings.weights, FolderWeights) else settings.weights.hub

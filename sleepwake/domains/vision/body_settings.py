@@ -9,6 +9,10 @@ from sleepwake.settings import Settings
 Positive = Annotated[int, Field(ge=1)]
 
 
+class RandomWeights(Settings):
+    """Weights at random; written as {}."""
+
+
 class FolderWeights(Settings):
     """Weights from a folder."""
 
@@ -26,8 +30,8 @@ class HubWeights(Settings):
 class DeepBody(Settings):
     """What bodies of transformers have in common."""
 
-    weights: FolderWeights | HubWeights | None = None
-    """Where the body's first weights come from; at random where nothing is named."""
+    weights: FolderWeights | HubWeights | RandomWeights = RandomWeights()
+    """Where the body's first weights come from: { folder = "..." }, { hub = "..." }, or at random."""
     mean: list[float] = Field(default=[0.5], min_length=1)
     """Taken off the pixels, which are in [0, 1]: one number, or one a channel; as the weights were trained."""
     deviation: list[Annotated[float, Field(gt=0)]] = Field(default=[0.5], min_length=1)
