@@ -275,16 +275,16 @@ def test_weights_come_from_a_folder(tmp_path: Path) -> None:
         model.save_pretrained(tmp_path / "model")
     settings = MOBILE.model_copy(update={"weights": FolderWeights(folder=str(tmp_path / "model")), "norm": "renorm"})
     state = torch.random.get_rng_state()
-    net = fresh(settings, SPACE, 1)
+    net = fresh(settings, SPACE, "", 1)
     assert torch.equal(state, torch.random.get_rng_state())
     images_NCHW = drawn(2, 1, 8, 8)
     with torch.no_grad():
         expected = model.mobilenet_v1((images_NCHW - 0.5) / 0.5).pooler_output
     assert torch.allclose(net.body(images_NCHW), expected, atol=1e-6)
     with pytest.raises(DataError, match=r"learner\.weights"):
-        fresh(settings.model_copy(update={"width": 0.5}), SPACE, 1)
+        fresh(settings.model_copy(update={"width": 0.5}), SPACE, "", 1)
     with pytest.raises(DataError, match=r"learner\.weights"):
-        fresh(settings.model_copy(update={"weights": FolderWeights(folder=str(tmp_path))}), SPACE, 1)
+        fresh(settings.model_copy(update={"weights": FolderWeights(folder=str(tmp_path))}), SPACE, "", 1)
 
 
 def test_a_relative_folder_is_sought_where_data_are(tmp_path: Path) -> None:

@@ -84,8 +84,9 @@ def test_the_bound_of_a_decoder_that_decodes_nothing_by_hand() -> None:
     assert torch.allclose(bound, torch.tensor(log(2), device=CPU))
     term = Term(1.0, Shuffled(batch), 8, also=net.generative)
     plain = Term(1.0, Shuffled(batch), 8)
-    assert torch.allclose(part_of(net, term, 3), part_of(net, plain, 3) + log(2))
-    assert torch.equal(part_of(net, plain, 3), loss_of(net, Shuffled(batch).draw(8, 3)))
+    features_NF = net.body(batch.images_NCHW)
+    assert torch.allclose(part_of(net, term, batch, features_NF, 3), part_of(net, plain, batch, features_NF, 3) + log(2))
+    assert torch.equal(part_of(net, plain, batch, features_NF, 3), loss_of(net, batch))
 
 
 def test_a_response_says_of_which_classes_an_item_is_but_not_where_tasks_are_told() -> None:
