@@ -22,7 +22,11 @@ CHUNK, FEW = 100, 200
 
 
 class Likelihoods(Solver):
-    """Logits are estimated log-likelihoods, by importance sampling from each VAE's encoder (van de Ven, Li & Tolias 2021, equation 3)."""
+    """Logits are estimated log-likelihoods, by importance sampling from each VAE's encoder (van de Ven, Li & Tolias 2021, equation 3).
+
+    Images are scored by the likelihood that the VAE was trained with. Theirs scores as a Gaussian of unit variance what was trained as
+    Bernoulli; the encoder, which is as narrow as the Bernoulli posterior, is then a poor proposal (docs/results/replay.md).
+    """
 
     def __init__(self, settings: GenerativeLearner, space: Space) -> None:
         super().__init__(space)
@@ -49,12 +53,8 @@ class Likelihoods(Solver):
             chance = generator(self.space.at("likelihood", place))
             noise = torch.randn((groups, samples, 1, latent), generator=chance, device="cpu").to(images_ND.device)
             codes_GSNZ = means_GNZ[:, None] + (0.5 * logs_GNZ).exp()[:, None] * noise
-            decoded_GSND = vae.decoder(codes_GSNZ.flatten(1, 2)).unflatten(1, (samples, len(images_ND)))
-            if self.settings.vae.likelihood == "bernoulli":  # scored as a Gaussian of unit variance, as published
-                fits_GSN = -0.5 * ((decoded_GSND.sigmoid() - images_ND) ** 2).sum(dim=3)
-            else:
-                spread_G11D = vae.decoder.spread()[:, None]
-                fits_GSN = -(0.5 * ((decoded_GSND - images_ND) / spread_G11D) ** 2 + spread_G11D.log()).sum(dim=3)
+            shown_GBD = images_ND.repeat(samples, 1).expand(groups, -1, -1)
+            fits_GSN = -vae.decoder.surprise(vae.decoder(codes_GSNZ.flatten(1, 2)), shown_GBD).unflatten(1, (samples, len(images_ND)))
             prior_GSN = -0.5 * (codes_GSNZ**2).sum(dim=3)
             drawn_GSN = -0.5 * (noise**2 + logs_GNZ[:, None]).sum(dim=3)
             scores.append((fits_GSN + prior_GSN - drawn_GSN).logsumexp(dim=1).T - log(samples))
