@@ -370,3 +370,12 @@ def test_rates_fade_with_the_days() -> None:
     assert faded(Wake(), 9) == 1.0
     assert faded(wake, 1) == pytest.approx(1 - 1 / (1 + 2.718281828459045**6.5))
     assert faded(wake, 20) == 0.1
+
+
+def test_images_of_a_class_that_comes_again_join_those_that_are_there() -> None:
+    """Two days that share their labels: joint training needs the images of both (they once replaced each other)."""
+    domain = made(
+        'wake.replay={type="exact", target="hard"}', 'stream.scenario="domain"', "stream.tasks=2", "wake.steps=1", 'dreamer={type="none"}'
+    )
+    stored_images = lived(domain)[0].memory.images
+    assert sum(len(part) for part in stored_images.values()) == sum(len(domain.examples(task)) for task in domain.tasks)
