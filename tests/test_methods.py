@@ -13,11 +13,12 @@ from sleepwake.domains.vision.domain import Vision, build
 from sleepwake.domains.vision.generators import Mixture
 from sleepwake.domains.vision.heads import Cwr
 from sleepwake.domains.vision.images import Batch, Space
+from sleepwake.domains.vision.learners import terms
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.penalties import Ewc, Si, fisher
 from sleepwake.domains.vision.streaming import Discriminant
 from sleepwake.domains.vision.training import Answered, Shuffled, Term, block_logs, loss_of, one_hot_by_block, train
-from sleepwake.domains.vision.wake_settings import CwrHead, EwcPenalty, MlpLearner, SiPenalty, SldaLearner
+from sleepwake.domains.vision.wake_settings import CwrHead, EwcPenalty, MlpLearner, SiPenalty, SldaLearner, Wake
 from sleepwake.errors import RecipeError
 from sleepwake.records import Task
 from sleepwake.roles import Mind
@@ -123,6 +124,14 @@ def test_negative_replay_moves_no_row_of_its_own_classes() -> None:
     train(net, [Term(1.0, Shuffled(dreams), 8, taught=[2, 3])], steps=5, lr=0.05, seed=0)
     assert torch.equal(net.weight_RF[:2], before[:2])
     assert not torch.equal(net.weight_RF[2:], before[2:])
+
+
+@pytest.mark.parametrize(("head", "masked"), [("softmax", True), ("bic", True), ("nearest-mean", True), ("cwr", False)])
+def test_negative_replay_is_masked_but_where_the_head_itself_puts_rows_back(head: str, masked: bool) -> None:
+    """No head may quietly take negative replay for positive."""
+    wake = Wake.model_validate({"replay": {"type": "exact", "mode": "negative", "target": "hard"}, "head": {"type": head}})
+    _, replayed = terms(wake, SPACE, Task(1, "c-d", ("c", "d")), images(8), Shuffled(images(8)))
+    assert replayed.taught == ([2, 3] if masked else None)
 
 
 def test_soft_targets_unsquared_weigh_less() -> None:

@@ -63,8 +63,7 @@ class Classifying:
         )  # fmt: skip
         self.penalty.end(net, examples, seed_at(seed, "penalty"))
         replayed = wake.steps * (wake.replay_batch or wake.batch) if replay is not None else 0
-        negative = getattr(wake.replay, "mode", "") == "negative"
-        self.head.end(net, examples, replay, replayed, negative, seed_at(seed, "head", "end"))
+        self.head.end(net, examples, replay, replayed, is_negative(wake), seed_at(seed, "head", "end"))
         if held is not None and replay is not None:
             self.head.correct(net, held, replay, seed_at(seed, "head", "correct"))
         after_N = net.answer(examples.images_NCHW, only) == examples.labels_N
@@ -125,8 +124,13 @@ def terms(wake: Wake, space: Space, task: Task, examples: Batch, replay: Source 
     day = [Term(current, Shuffled(examples), wake.batch, among=ids if alone or told else None)]
     if replay is None:
         return day
-    negative = getattr(wake.replay, "mode", "") == "negative" and isinstance(wake.head, SoftmaxHead)
-    return [*day, Term(1 - current, replay, wake.replay_batch or wake.batch, taught=ids if negative else None)]
+    masked = is_negative(wake) and wake.head.type != "cwr"  # CWR puts rows of replayed classes back when the day ends
+    return [*day, Term(1 - current, replay, wake.replay_batch or wake.batch, taught=ids if masked else None)]
+
+
+def is_negative(wake: Wake) -> bool:
+    """Whether replay may move no row of its own classes."""
+    return getattr(wake.replay, "mode", "") == "negative"
 
 
 def learn(net: Classifier, wake: Wake, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:

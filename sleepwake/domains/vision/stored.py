@@ -68,9 +68,8 @@ class ExactMemory:
             self._add(name, shuffled.images_NCHW[shuffled.labels_N == name], mind.learner.net, seed_at(seed, "chance", name))
         counts = {name: len(images) for name, images in self.images.items()}
         for name, count in self._shares(counts).items():
-            for stored in (self.images, self.logits, self.chances):
-                if stored:
-                    stored[name] = stored[name][:count]
+            for stored in self._kept():
+                stored[name] = stored[name][:count]
         return {"stored": sum(len(images) for images in self.images.values())}
 
     def _add(self, name: int, images_NCHW: Tensor, net: Classifier, seed: int) -> None:
@@ -91,9 +90,12 @@ class ExactMemory:
             self._order(name, shuffled_N.to(self.space.device))
 
     def _order(self, name: int, order_N: Tensor) -> None:
-        for stored in (self.images, self.logits, self.chances):
-            if stored:
-                stored[name] = stored[name][order_N]
+        for stored in self._kept():
+            stored[name] = stored[name][order_N]
+
+    def _kept(self) -> list[Stored]:
+        """The images, and what is kept beside them."""
+        return [stored for stored in (self.images, self.logits, self.chances) if stored]
 
     @property
     def budget(self) -> int:
@@ -143,8 +145,7 @@ class ExactMemory:
 
     def metrics(self) -> Facts:
         """Items and the bytes of all that is kept."""
-        kept = [part for stored in (self.images, self.logits, self.chances) for part in stored.values()]
-        size = sum(part.numel() * part.element_size() for part in kept)
+        size = sum(part.numel() * part.element_size() for stored in self._kept() for part in stored.values())
         return {"stored": sum(len(images) for images in self.images.values()), "bytes": size, "memory": {"images": size}}
 
 

@@ -168,9 +168,9 @@ def block_logs(logits_NR: Tensor, blocks: Sequence[Sequence[int]], outside: floa
 
 
 def part_of(net: Classifier, term: Term, batch: Batch, features_NF: Tensor, seed: int) -> Tensor:
-    """A term's loss on a batch, from the body's features."""
+    """A term's loss on a batch, from the body's features; `seed` is the batch's."""
     loss = loss_from(net, net.rate(features_NF), batch, term.among, term.taught)
-    return loss if term.also is None else loss + term.also(batch, features_NF, seed)
+    return loss if term.also is None else loss + term.also(batch, features_NF, seed_at(seed, "also"))
 
 
 @contextmanager
@@ -217,7 +217,7 @@ def train(
         seeds = [seed_at(seed, step, place) for place in range(len(terms))]
         batches = [term.source.draw(term.batch, each) for term, each in zip(terms, seeds, strict=True)]
         parts = [
-            term.weight * part_of(net, term, batch, features_NF, seed_at(each, "also"))
+            term.weight * part_of(net, term, batch, features_NF, each)
             for term, batch, features_NF, each in zip(terms, batches, net.each(batches), seeds, strict=True)
         ]
         added = extra()
