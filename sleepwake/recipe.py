@@ -121,6 +121,9 @@ class Common(Settings):
     """Root of every random draw."""
     threads: int = Field(1, ge=1)
     """CPU threads; runs are bit-identical for one thread count."""
+    matmul_precision: Literal["highest", "high", "medium"] = "highest"
+    """Of products of float32 matrices, in torch's words: float32 throughout; TF32 or as good; bfloat16, summed in float32. Lower ones are
+    faster where the machine has units for them, CPU or GPU, and give other last digits."""
     morning: Morning = Morning()
     """The gate after a night."""
     evaluate: Evaluate = Evaluate()

@@ -12,11 +12,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 
-def set_up(device: str, threads: int) -> torch.device:
-    """Deterministic kernels, the recipe's thread count, and the device to run on ("auto": cuda where there is one)."""
+def set_up(device: str, threads: int, matmul_precision: str = "highest") -> torch.device:
+    """Deterministic kernels, the recipe's threads and precision, and the device to run on ("auto": cuda where there is one)."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; without it cuBLAS isn't deterministic
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision(matmul_precision)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(device)
@@ -68,7 +69,12 @@ def load_json(file: Path) -> Any:
 
 def module_bytes(module: nn.Module) -> int:
     """Bytes of a module's parameters and buffers."""
-    return sum(tensor.numel() * tensor.element_size() for tensor in module.state_dict().values())
+    return tensor_bytes(module.state_dict())
+
+
+def tensor_bytes(tensors: Mapping[str, Tensor]) -> int:
+    """Bytes of named tensors."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 
 def machine() -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Language:
     def __init__(self, recipe: Any, device: str, places: tuple[Path, ...] = ()) -> None:
         self.recipe, self.stream = recipe, recipe.stream
         self.guard = Guard()
-        self.device = tensors.set_up(device, recipe.threads)
+        self.device = tensors.set_up(device, recipe.threads, recipe.matmul_precision)
         self.places = places
         self.families = families(self.guard, tuple(name for task in self.stream.tasks for name in task), places)
         self.tasks: Sequence[Task] = tuple(Task(i, "+".join(parts), tuple(parts)) for i, parts in enumerate(self.stream.tasks))

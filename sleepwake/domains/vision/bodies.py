@@ -1,12 +1,13 @@
 """Bodies: what turns images into features, as a chain of named layers. Replay may enter after any of them."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sleepwake.domains.paths import find
@@ -14,6 +15,7 @@ from sleepwake.domains.tensors import seeded
 from sleepwake.domains.vision.body_settings import FolderWeights
 from sleepwake.domains.vision.images import Space
 from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner, NetworkLearner
+from sleepwake.errors import DataError
 
 
 class Body(nn.Sequential):
@@ -88,11 +90,36 @@ def body_of(settings: NetworkLearner, space: Space, seed: int) -> tuple[Body, in
 
 
 def start(body: Body, settings: NetworkLearner) -> None:
-    """Copy the weights that the settings name into a fresh body; nothing where they name none."""
+    """Copy the weights that the settings name into a fresh body; nothing where they name none.
+
+    Raises:
+        DataError: they can't be read, or are of another shape.
+    """
     if not isinstance(settings, MlpLearner | CnnLearner):
         from sleepwake.domains.vision import backbones
 
         backbones.pretrained(body, settings)
+    elif isinstance(settings.weights, FolderWeights):
+        body.load_state_dict(body_state(Path(settings.weights.folder), body.state_dict()))
+
+
+def body_state(folder: Path, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of a body from the folder in which a run has saved its learner.
+
+    Raises:
+        DataError: there is none, or it is of another shape.
+    """
+    file = folder / "network.safetensors"
+    if not file.is_file():
+        raise DataError(
+            f"learner.weights: {folder} holds no network.safetensors",
+            'learner.weights = { folder = "checkpoints/RUN/COMMIT/learner" }',
+        )
+    held = {key.removeprefix("body."): value for key, value in load_file(file).items() if key.startswith("body.")}
+    if {key: value.shape for key, value in held.items()} != {key: value.shape for key, value in wanted.items()}:
+        shapes = ", ".join(f"{key} {tuple(value.shape)}" for key, value in held.items())
+        raise DataError(f"learner.weights: the body in {folder} has another shape: {shapes}", "the learner's settings of that run")
+    return held
 
 
 def located(settings: Any, places: tuple[Path, ...]) -> Any:

@@ -67,6 +67,8 @@ def learners(recipe: Any) -> Iterator[str]:
         yield 'dreamer.type: "generated" replay is drawn from it; write dreamer = { type = "vae", frozen = false }'
     if getattr(wake.replay, "labels", "solver") == "random" and wake.replay.target == "soft":
         yield 'wake.replay.target: noise with random labels has no response to aim at; write target = "hard"'
+    if wake.restart and wake.moments == "kept":
+        yield 'wake.moments: of a fresh learner there are no past gradients; write moments = "fresh"'
     if wake.restart and not isinstance(wake.penalty, NoPenalty):
         yield "wake.restart: a fresh learner has no weights to hold; write wake.restart = false"
     if wake.head.type == "nearest-mean" and (wake.replay.type != "exact" or recipe.policy.most_nights or wake.layer):
@@ -128,6 +130,8 @@ def streams(recipe: Any) -> Iterator[str]:
         yield f'stream.scenario: classes of the kind "{stream.kind}" come again, under one name; write stream.scenario = "class"'
     if stream.scenario == "task" and isinstance(recipe.wake.head, CwrHead):
         yield 'wake.head.type: "cwr" mends rows that compete across tasks, and here none do; write head = { type = "softmax" }'
+    if isinstance(dreamer, VaeDreamer | CvaeDreamer) and dreamer.moments == "kept" and (dreamer.frozen or dreamer.restart):
+        yield "dreamer.moments: fresh weights have no past gradients; write dreamer.frozen = false, dreamer.restart = false"
     if again and isinstance(dreamer, VaeDreamer | CvaeDreamer) and dreamer.frozen:
         yield "dreamer.frozen: it draws each class as it was when learned first, but classes come again; write dreamer.frozen = false"
     if again and getattr(recipe.wake.replay, "keep", "") == "herding":

@@ -1,6 +1,6 @@
 """The one optimizer loop: of the classifier by day and night, and of the generators."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -14,6 +14,31 @@ Step = Callable[[], Any]
 def adam(parameters: Iterable[nn.Parameter], lr: float, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.Optimizer:
     """A fresh Adam; fused, which keeps its counters on the parameters' device."""
     return torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
+
+
+Named = Iterable[tuple[str, nn.Parameter]]
+
+
+def moments(optimizer: torch.optim.Optimizer, named: Named) -> dict[str, Tensor]:
+    """What an optimizer knows of past gradients, by the weight's name and its own."""
+    known = ((name, optimizer.state.get(weight, {})) for name, weight in named)
+    return {f"{name}:{kind}": value.clone() for name, state in known for kind, value in state.items()}
+
+
+def recall(optimizer: torch.optim.Optimizer, named: Named, kept: Mapping[str, Tensor]) -> None:
+    """Give an optimizer back what `moments` took from another. Of rows that a weight has gained since it knows nothing yet: 0."""
+    trained = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    for name, weight in named:
+        parts = {key.removeprefix(f"{name}:"): value for key, value in kept.items() if key.startswith(f"{name}:")}
+        if id(weight) in trained and parts:
+            optimizer.state[weight] = {kind: value.clone() if value.dim() == 0 else padded(value, weight) for kind, value in parts.items()}
+
+
+def padded(value: Tensor, weight: Tensor) -> Tensor:
+    """A copy with as many rows as a weight, zeros at the end."""
+    whole = torch.zeros_like(weight)
+    whole[: len(value)] = value
+    return whole
 
 
 def just(step: Step) -> None:

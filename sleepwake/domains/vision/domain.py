@@ -47,7 +47,7 @@ class Vision:
 
     def __init__(self, recipe: Any, device: str, places: tuple[Path, ...]) -> None:
         self.recipe, self.guard, self.places = recipe, Guard(), places
-        placed = set_up(device, recipe.threads)
+        placed = set_up(device, recipe.threads, recipe.matmul_precision)
         sets = chosen_class(CLASSES["stream"], recipe.stream, places)(recipe.stream, places)
         self.learner = located(recipe.learner, places)
         self.stream = Stream(recipe.stream, sets, recipe.seed, placed, self.guard)

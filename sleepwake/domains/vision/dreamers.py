@@ -8,8 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sleepwake.domains.tensors import generator, load_json, load_module, module_bytes, save_json, save_module
+from sleepwake.domains.tensors import (
+    generator,
+    load_json,
+    load_module,
+    load_tensors,
+    module_bytes,
+    save_json,
+    save_module,
+    save_tensors,
+    tensor_bytes,
+)
 from sleepwake.domains.vision.challengers import Challenge
+from sleepwake.domains.vision.descent import adam, moments, recall
 from sleepwake.domains.vision.generators import Decoder, Guide, Recalled, Supply, Vae, fit, tell
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier, entered
@@ -162,6 +173,8 @@ class VaeDreamer(Dreamer):
         self.decoder: Decoder | None = None
         self.vae: Vae | None = None
         """Kept only where it will learn again."""
+        self.moments: dict[str, Tensor] = {}
+        """What Adam knows of past gradients, where it lasts."""
 
     @property
     def classes(self) -> tuple[int, ...]:
@@ -196,8 +209,12 @@ class VaeDreamer(Dreamer):
             current = day_share(self.settings.ratio, task)
             parts = [(current, parts[0][1]), (1 - current, Recalled(self.vae.decoder.copy(), self.classes))]
         if self.vae is None or self.settings.restart:
-            self.vae = Vae(self.settings, self.space, 1, self.told, seed)
-        facts = fit(self.vae, [(weight, supply) for weight, supply in parts if weight > 0], seed, guide)
+            self.vae, self.moments = Vae(self.settings, self.space, 1, self.told, seed), {}
+        optimizer = adam(self.vae.parameters(), self.settings.lr)
+        recall(optimizer, self.vae.named_parameters(), self.moments)
+        facts = fit(self.vae, [(weight, supply) for weight, supply in parts if weight > 0], seed, guide, optimizer)
+        if self.settings.moments == "kept":
+            self.moments = moments(optimizer, self.vae.named_parameters())
         self.decoder, self.groups = self.vae.decoder, [list(dict.fromkeys([*self.classes, *classes]))]
         return facts
 
@@ -242,6 +259,7 @@ class VaeDreamer(Dreamer):
         kept = self.decoder if self.vae is None else self.vae
         if kept is not None:
             save_module(kept, folder / "generator.safetensors")
+            save_tensors(self.moments, folder / "moments.safetensors")
 
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote."""
@@ -256,9 +274,10 @@ class VaeDreamer(Dreamer):
             self.vae = Vae(self.settings, self.space, 1, self.told, seed=0)
             load_module(self.vae, folder / "generator.safetensors")
             self.decoder = self.vae.decoder
+            self.moments = load_tensors(folder / "moments.safetensors", self.space.device)
 
     def metrics(self) -> Facts:
         """Classes and bytes."""
         kept = self.decoder if self.vae is None else self.vae
-        size = 0 if kept is None else module_bytes(kept)
+        size = (0 if kept is None else module_bytes(kept)) + tensor_bytes(self.moments)
         return {"classes": len(self.classes), "bytes": size, "memory": {"generator": size, "adapters": 0}}

@@ -234,8 +234,17 @@ def tell(classes_N: Tensor, told: int) -> Tensor:
     return functional.one_hot(classes_N, told).float()
 
 
-def fit(vae: Vae, parts: Sequence[tuple[float, Supply | Recalled]], seed: int, guide: Guide | None = None) -> Facts:
-    """Minimise the weighted sum of bounds; groups have no parameter in common, so they don't disturb each other."""
+def fit(
+    vae: Vae,
+    parts: Sequence[tuple[float, Supply | Recalled]],
+    seed: int,
+    guide: Guide | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> Facts:
+    """Minimise the weighted sum of bounds, by a fresh Adam where no optimizer is given.
+
+    Groups have no parameter in common, so they don't disturb each other.
+    """
     settings, device = vae.settings, vae.space.device
 
     def loss_at(step: int) -> Tensor:
@@ -248,7 +257,7 @@ def fit(vae: Vae, parts: Sequence[tuple[float, Supply | Recalled]], seed: int, g
         return torch.stack(terms).sum()
 
     samples = settings.steps * settings.batch * vae.decoder.groups * len(parts)
-    facts = descend(adam(vae.parameters(), settings.lr), loss_at, settings.steps)
+    facts = descend(optimizer or adam(vae.parameters(), settings.lr), loss_at, settings.steps)
     if vae.decoder.prior is not None:
         vae.decoder.prior.fit(codes(vae, parts, seed_at(seed, "codes")), seed_at(seed, "mixture"))
     return {**facts, "samples": samples}

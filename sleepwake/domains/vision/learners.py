@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from sleepwake.domains import load_class
-from sleepwake.domains.tensors import load_json, load_module, module_bytes, save_json, save_module
+from sleepwake.domains.tensors import load_json, load_module, load_tensors, module_bytes, save_json, save_module, save_tensors, tensor_bytes
 from sleepwake.domains.vision.bodies import start
-from sleepwake.domains.vision.descent import adam
+from sleepwake.domains.vision.descent import adam, moments, recall
 from sleepwake.domains.vision.feedback import FeedbackClassifier, network
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
@@ -32,6 +33,8 @@ class Classifying:
         self.net = fresh(settings, space, wake.layer, space.at("learner"))
         self.earlier = self.net
         """What knew the earlier tasks when the newest was opened: another network than `net` where each day starts afresh."""
+        self.moments: dict[str, Tensor] = {}
+        """What the optimizer knows of past gradients, where it lasts."""
         self.penalty: Any = load_class(CLASSES["penalty"][wake.penalty.type])(wake.penalty)
         self.head: Any = load_class(CLASSES["head"][wake.head.type])(wake.head)
 
@@ -54,13 +57,15 @@ class Classifying:
         before_N = net.answer(examples.images_NCHW, only) == examples.labels_N
         self.head.begin(net, task, replay is not None, seed_at(seed, "head"))
         self.penalty.begin(net)
-        parts = terms(wake, self.space, task, examples, replay)
+        parts, optimizer = terms(wake, self.space, task, examples, replay), self._optimizer(task)
         if isinstance(net, FeedbackClassifier):
             parts = [replace(part, also=net.generative) for part in parts]
         facts = train(
-            net, parts, wake.steps, wake.lr, seed, self._optimizer(task),
+            net, parts, wake.steps, wake.lr, seed, optimizer,
             extra=lambda: self.penalty.loss(net), take=lambda step: self.penalty.take(net, step), look=look,
         )  # fmt: skip
+        if wake.moments == "kept":
+            self.moments = moments(optimizer, net.named_parameters())
         self.penalty.end(net, examples, seed_at(seed, "penalty"))
         replayed = wake.steps * (wake.replay_batch or wake.batch) if replay is not None else 0
         self.head.end(net, examples, replay, replayed, is_negative(wake), seed_at(seed, "head", "end"))
@@ -78,28 +83,30 @@ class Classifying:
         if not frozen:
             groups.insert(0, {"params": list(net.body.parameters()), "lr": fade * (body_lr if task.index else wake.lr)})
         if wake.optimizer == "sgd":
-            return torch.optim.SGD(groups, lr=wake.lr, momentum=wake.momentum, weight_decay=wake.weight_decay)
-        return adam(groups, wake.lr)
+            optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=wake.lr, momentum=wake.momentum, weight_decay=wake.weight_decay)
+        else:
+            optimizer = adam(groups, wake.lr)
+        recall(optimizer, net.named_parameters(), self.moments)
+        return optimizer
 
     def save(self, folder: Path) -> None:
         """Weights, the class of each row, and what penalty and head keep."""
         save_classifier(self.net, folder)
+        save_tensors(self.moments, folder / "moments.safetensors")
         self.penalty.save(folder)
         save_json(self.head.state(), folder / "head.json")
 
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote."""
         self.net = load_classifier(self.settings, self.space, folder, self.wake.layer)
+        self.moments = load_tensors(folder / "moments.safetensors", self.space.device)
         self.penalty.load(folder, self.space.device)
         self.head.restore(load_json(folder / "head.json"))
 
     def metrics(self) -> Facts:
         """Rows and bytes."""
-        return {
-            "rows": len(self.net.classes),
-            "bytes": module_bytes(self.net) + self.penalty.bytes,
-            "memory": {"snapshots": self.penalty.bytes},
-        }
+        beside = self.penalty.bytes + tensor_bytes(self.moments)
+        return {"rows": len(self.net.classes), "bytes": module_bytes(self.net) + beside, "memory": {"snapshots": beside}}
 
 
 def fresh(settings: NetworkLearner, space: Space, layer: str, seed: int) -> Classifier:

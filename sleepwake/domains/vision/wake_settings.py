@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sleepwake.domains.vision.body_settings import MobileNetLearner, ResNetLearner
+from sleepwake.domains.vision.body_settings import FolderWeights, MobileNetLearner, RandomWeights, ResNetLearner
 from sleepwake.settings import Settings
 
 
@@ -68,6 +68,8 @@ class MlpLearner(Settings):
 
     type: Literal["mlp"] = "mlp"
     """A multi-layer perceptron on the pixels."""
+    weights: FolderWeights | RandomWeights = RandomWeights()
+    """Where the body's first weights come from: { folder = "..." }, the `learner` folder of another run's checkpoint; or at random."""
     hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[256, 256], min_length=1)
     """Units of each hidden layer."""
     feedback: Feedback = NoFeedback()
@@ -84,6 +86,8 @@ class CnnLearner(Settings):
 
     type: Literal["cnn"]
     """A small convolutional network."""
+    weights: FolderWeights | RandomWeights = RandomWeights()
+    """Where the body's first weights come from: { folder = "..." }, the `learner` folder of another run's checkpoint; or at random."""
     channels: list[Annotated[int, Field(ge=1)]] = Field(default=[16, 32], min_length=1)
     """Channels of each convolution; each halves height and width."""
     hidden: int = Field(default=128, ge=1)
@@ -292,7 +296,10 @@ class Wake(Settings):
     lr: float = Field(default=1e-3, gt=0)
     """Learning rate."""
     optimizer: Literal["adam", "sgd"] = "adam"
-    """Fresh each day; Adam with betas 0.9 and 0.999."""
+    """Adam with betas 0.9 and 0.999."""
+    moments: Literal["fresh", "kept"] = "fresh"
+    """What the optimizer knows of past gradients: nothing when a day begins, or all that the day before left (van de Ven & Tolias 2018, in
+    code). Fresh, Adam's first steps are as large as its largest, on weights that earlier tasks need."""
     restart: bool = False
     """Begin each day with a freshly initialised learner; with `exact` replay of everything this is joint training."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
