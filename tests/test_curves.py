@@ -12,6 +12,7 @@ from sleepwake import recipe as recipes
 from sleepwake import recipebook, session
 from sleepwake.derived import fingerprint
 from sleepwake.domains.vision.descent import descend
+from sleepwake.domains.vision.domain import build
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.training import Shuffled, Term
@@ -175,3 +176,16 @@ def test_speed_is_the_mean_of_ten_looks_at_a_copy() -> None:
     test = corners(4)
     right = lambda twin: (twin.answer(test.images_NCHW) == test.labels_N).float().mean().item()  # noqa: E731
     assert speed(net, terms, 100, 0.05, 0, right) > 0.8, "two corners are learned within a few steps"
+
+
+def test_of_a_class_that_is_never_drawn_nothing_is_said() -> None:
+    chosen = ("policy.nights=0", 'morning.probes="none"', "stream.tasks=2", "wake.steps=5", "dreamer.steps=5", "dreamer.frozen=false")
+    domain = build(recipes.load(recipebook.find("vision/tiny"), chosen, 100), "cpu", ())
+    mind, task = domain.mind(), domain.tasks[0]
+    mind.learner.open(task, 1)
+    mind.dreamer.fit(task, domain.examples(task), None, mind.learner, 1)
+    mind.learner.net.bias_R.data = torch.tensor([-1e6, 0.0], device="cpu")
+    told = domain.fidelity(mind, 10)
+    first, second = (domain.space.classes[name] for name in mind.learner.net.classes)
+    assert told["each"][first] is None
+    assert told["each"][second] == told["agreement"]

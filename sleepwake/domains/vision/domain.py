@@ -144,13 +144,17 @@ class Vision:
         }
 
     def fidelity(self, mind: Mind, n: int) -> Facts:
-        """Of n draws of each class, the share that the oracle names as the dreamer was told, or as the learner names them."""
+        """Of n draws of each class, the share that the oracle names as the dreamer was told, or as the learner names them.
+
+        `each` is None for a class of which nothing was drawn, where the learner names what it gets.
+        """
         dreamer, space = mind.dreamer, self.space
         if not dreamer.classes or self.recipe.wake.layer:
             return {}
         batch = dreamer.source(dreamer.classes, mind.learner.net).draw(n * len(dreamer.classes), space.at("fidelity"))
         agreed_N = self.oracle().answer(batch.images_NCHW, only=dreamer.classes) == batch.labels_N
-        each = {space.classes[name]: round(_share(agreed_N[batch.labels_N == name]), 6) for name in dreamer.classes}
+        parts = {space.classes[name]: agreed_N[batch.labels_N == name] for name in dreamer.classes}
+        each = {name: _rounded(_share(part_N) if len(part_N) else None) for name, part_N in parts.items()}
         return {"agreement": round(_share(agreed_N), 6), "each": each}
 
     def frontier(self, mind: Mind) -> Facts:
