@@ -23,7 +23,7 @@ ROWS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "online EWC": (('method="online-ewc"', 'dreamer={type="none"}', "wake.penalty.strength=500"), "94.42", ""),
     "LwF": (('method="lwf"', 'dreamer={type="none"}'), "72.64", ""),
     "DGR": (('wake.replay.target="hard"',), "95.09", ""),
-    "joint": (('method="joint"', 'dreamer={type="none"}'), "97.59", ""),
+    "joint": (('method="joint"', 'dreamer={type="none"}', 'wake.moments="fresh"'), "97.59", ""),
 }
 """A method's settings, what was published, and the bar."""
 FAST = ('matmul_precision="medium"',)
