@@ -1,5 +1,6 @@
 """The vision domain: builds the stream, and fresh minds for it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sleepwake.domains.vision.bodies import inner_space, located
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import Surroundings
 from sleepwake.domains.vision.learners import terms
-from sleepwake.domains.vision.networks import Classifier, Solver
+from sleepwake.domains.vision.networks import Classifier, Solver, entered
 from sleepwake.domains.vision.pictures import contact_sheet
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.streams import Stream, Test
@@ -115,16 +116,21 @@ class Vision:
     def oracle(self) -> Classifier:
         """A classifier trained on the whole stream's real data, once a process: the audit's stand-in for ground truth on dreams."""
         if self._oracle is None:
-            with self.guard.audit():
-                examples = [self.stream.train(task) for task in self.tasks]
-            first, *rest = examples
-            for other in rest:
-                first = first.concat(other)
-            net = Classifier(ORACLE, self.space, seed_at(0, "oracle"))
-            net.grow(range(len(self.space.classes)), seed_at(0, "oracle", "rows"))
-            train(net, [Term(1.0, Shuffled(first), ORACLE_BATCH)], ORACLE_STEPS, ORACLE_LR, seed_at(0, "oracle", "train"))
-            self._oracle = net
+            self._oracle = self._trained(self.space, self._everything())
         return self._oracle
+
+    def _everything(self) -> Batch:
+        with self.guard.audit():
+            first, *rest = [self.stream.train(task) for task in self.tasks]
+        for other in rest:
+            first = first.concat(other)
+        return first
+
+    def _trained(self, space: Space, examples: Batch) -> Classifier:
+        net = Classifier(ORACLE, space, seed_at(0, "oracle"))
+        net.grow(range(len(space.classes)), seed_at(0, "oracle", "rows"))
+        train(net, [Term(1.0, Shuffled(examples), ORACLE_BATCH)], ORACLE_STEPS, ORACLE_LR, seed_at(0, "oracle", "train"))
+        return net
 
     def audit(self, mind: Mind, material: Batch, verdicts: Verdicts) -> Facts:
         """Precision and recall of a round's verdicts, taking a dream for right where the oracle sees the intended class.
@@ -146,16 +152,22 @@ class Vision:
     def fidelity(self, mind: Mind, n: int) -> Facts:
         """Of n draws of each class, the share that the oracle names as the dreamer was told, or as the learner names them.
 
-        `each` is None for a class of which nothing was drawn, where the learner names what it gets.
+        Draws of a layer's activations are named by an oracle of what the learner's layer gives for the real images today. `each` is None for
+        a class of which nothing was drawn, where the learner names what it gets.
         """
-        dreamer, space = mind.dreamer, self.space
-        if not dreamer.classes or self.recipe.wake.layer:
+        dreamer, space, layer = mind.dreamer, self.space, self.recipe.wake.layer
+        if not dreamer.classes:
             return {}
         batch = dreamer.source(dreamer.classes, mind.learner.net).draw(n * len(dreamer.classes), space.at("fidelity"))
-        agreed_N = self.oracle().answer(batch.images_NCHW, only=dreamer.classes) == batch.labels_N
+        oracle = self.oracle() if not layer else self._oracle_of(mind.learner.net, layer)
+        agreed_N = oracle.answer(batch.images_NCHW, only=dreamer.classes) == batch.labels_N
         parts = {space.classes[name]: agreed_N[batch.labels_N == name] for name in dreamer.classes}
         each = {name: _rounded(_share(part_N) if len(part_N) else None) for name, part_N in parts.items()}
         return {"agreement": round(_share(agreed_N), 6), "each": each}
+
+    def _oracle_of(self, net: Classifier, layer: str) -> Classifier:
+        inner = replace(entered(self._everything(), net, layer), layer="")
+        return self._trained(self.space.within(tuple(inner.images_NCHW.shape[1:]), ""), inner)
 
     def frontier(self, mind: Mind) -> Facts:
         """Images have no levels."""
