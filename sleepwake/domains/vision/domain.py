@@ -152,8 +152,8 @@ class Vision:
     def fidelity(self, mind: Mind, n: int) -> Facts:
         """Of n draws of each class, the share that the oracle names as the dreamer was told, or as the learner names them.
 
-        Draws of a layer's activations are named by an oracle of what the learner's layer gives for the real images today. `each` is None for
-        a class of which nothing was drawn, where the learner names what it gets.
+        Draws of a layer's activations are named by an oracle of what the learner's layer gives for the real images today. `each` is None
+        for a class of which nothing was drawn, where the learner names what it gets.
         """
         dreamer, space, layer = mind.dreamer, self.space, self.recipe.wake.layer
         if not dreamer.classes:
