@@ -45,7 +45,11 @@ OTHER = {"negative-split-mnist": "fashion_mnist.npz", "negative-split-fashion": 
 BEFORE = ('method="none"', "stream.classes_per_task=10", 'matmul_precision="medium"')
 EVERY = ("wake.body_lr=6e-5", 'matmul_precision="medium"')
 DRAWN = ("wake.batch=64", "wake.replay_batch=192", "wake.ratio=0.5", "dreamer.steps=30", 'dreamer.likelihood="squared"')
-INNER = {"NR-GD": ('wake.layer="hidden1"', *DRAWN), "PR-GD": ('wake.layer="hidden1"', *DRAWN), "NR-RD": ('wake.layer="hidden1"',)}
+INNER = {
+    "NR-GD": ('wake.layer="hidden1"', *DRAWN),
+    "PR-GD": ('wake.layer="hidden1"', *DRAWN, "evaluate.draws=0"),  # the same generator; judging it takes as long as the run
+    "NR-RD": ('wake.layer="hidden1"',),
+}
 """Where a layer's activations are replayed: what is said beyond ARMS."""
 FOLDER = Path("checkpoints/negative")
 ORDER = [("PR-OD", "NR-GD"), ("NR-GD", "none"), ("none", "PR-GD"), ("NR-RD", "none"), ("NR-GD", "PR-GD")]

@@ -111,9 +111,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--variant", choices=["usual", "tuned"], required=True)
+    parser.add_argument("--matmul-precision", choices=["highest", "high", "medium"], default="highest")
     args = parser.parse_args()
     torch.set_num_threads(1)
     tuned = args.variant == "tuned"
+    torch.set_float32_matmul_precision(args.matmul_precision)
 
     vae, net = Vae(keeps_graph=not tuned), SimpleMLP(num_classes=6, hidden_size=400, hidden_layers=2, drop_rate=0)
     drawer, adam = (torch.optim.Adam(model.parameters(), lr=1e-3, fused=tuned or None) for model in (vae, net))
