@@ -189,3 +189,20 @@ def test_of_a_class_that_is_never_drawn_nothing_is_said() -> None:
     first, second = (domain.space.classes[name] for name in mind.learner.net.classes)
     assert told["each"][first] is None
     assert told["each"][second] == told["agreement"]
+
+
+def test_draws_of_activations_are_judged_by_what_the_layer_gives() -> None:
+    """A generator that has learned a layer's activations is named as it was told far more often than by chance; one that has not, is not."""
+    chosen = ["policy.nights=0", 'morning.probes="none"', 'judge={type="none"}', 'challenger={type="none"}', "stream.tasks=2", "wake.steps=200"]
+    told = {}
+    for steps in (1, 1500):
+        dreamer = f'dreamer={{type="cvae", likelihood="squared", steps={steps}, lr=2e-3}}'
+        layer = ['wake.layer="hidden1"', 'wake.replay={type="generated", target="hard"}', dreamer]
+        domain = build(recipes.load(recipebook.find("vision/tiny"), [*chosen, *layer], 100), "cpu", ())
+        mind, task = domain.mind(), domain.tasks[0]
+        mind.learner.open(task, 1)
+        mind.learner.learn(task, domain.examples(task), None, 1)
+        mind.dreamer.fit(task, domain.examples(task), None, mind.learner, 1)
+        told[steps] = domain.fidelity(mind, 50)["agreement"]
+    assert told[1500] > 0.9, told
+    assert told[1] < 0.75, told
