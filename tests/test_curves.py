@@ -193,7 +193,14 @@ def test_of_a_class_that_is_never_drawn_nothing_is_said() -> None:
 
 def test_draws_of_activations_are_judged_by_what_the_layer_gives() -> None:
     """A generator that has learned a layer's activations is named as it was told far more often than by chance; one that has not, is not."""
-    chosen = ["policy.nights=0", 'morning.probes="none"', 'judge={type="none"}', 'challenger={type="none"}', "stream.tasks=2", "wake.steps=200"]
+    chosen = [
+        "policy.nights=0",
+        'morning.probes="none"',
+        'judge={type="none"}',
+        'challenger={type="none"}',
+        "stream.tasks=2",
+        "wake.steps=200",
+    ]
     told = {}
     for steps in (1, 1500):
         dreamer = f'dreamer={{type="cvae", likelihood="squared", steps={steps}, lr=2e-3}}'
