@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from sleepwake import terminal
+from sleepwake.engines import Processes
 from sleepwake.statistics import results
 from sleepwake.sweep import Arm, read_ledger, sweep
 
@@ -32,7 +33,7 @@ def main() -> None:
     for name in ("best-split-mnist", "best-split-fashion"):
         arms = [Arm(f"vision/{name}", seed, VARIANTS[place]) for place in args.variants for seed in range(5)]
         if not args.only_print:
-            sweep(arms, LEDGER, Path("checkpoints/best"), args.jobs, ["--data", args.data], lambda text: print(text, flush=True))
+            sweep(arms, LEDGER, Path("checkpoints/best"), Processes(args.jobs), ["--data", args.data], lambda text: print(text, flush=True))
         keys = {arm.key for arm in arms}
         if lines := [line for line in read_ledger(LEDGER) if line["recipe_sha256"] in keys]:
             terminal.sweep(results(sorted(lines, key=lambda line: (line["arm"], line["seed"]))))

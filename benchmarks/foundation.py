@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from sleepwake.engines import Processes
 from sleepwake.statistics import estimate
 from sleepwake.sweep import Arm, read_ledger, sweep
 
@@ -100,7 +101,9 @@ def main() -> None:
     args = parser.parse_args()
     arms = [Arm(name, seed, ()) for name in args.arms for seed in PLAN[name]]
     if not args.only_print:
-        sweep(arms, LEDGER, Path("checkpoints/foundation"), args.jobs, ["--data", args.data], lambda text: print(text, flush=True))
+        sweep(
+            arms, LEDGER, Path("checkpoints/foundation"), Processes(args.jobs), ["--data", args.data], lambda text: print(text, flush=True)
+        )
     keys = {arm.key: arm for arm in arms}
     runs: dict[str, dict[int, Summary]] = {}
     for line in read_ledger(LEDGER):

@@ -21,6 +21,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from sleepwake.engines import Processes
 from sleepwake.statistics import estimate
 from sleepwake.sweep import Arm, read_ledger, sweep
 
@@ -107,7 +108,7 @@ def main() -> None:
             if args.at == "hidden1":
                 train_body(name, seed, args.data)
             arms = [run_of(name, arm, seed, args.at) for arm in ARMS]
-            sweep(arms, LEDGER, FOLDER, args.jobs, ["--data", args.data], lambda text: print(text, flush=True))
+            sweep(arms, LEDGER, FOLDER, Processes(args.jobs), ["--data", args.data], lambda text: print(text, flush=True))
     runs = {line["recipe_sha256"]: line["summary"] for line in read_ledger(LEDGER)}
     for name in args.recipes:
         show(name, runs, SEEDS, args.at)

@@ -11,6 +11,7 @@ Published: van de Ven & Tolias (arXiv 1809.10635, table 4), domain-incremental.
 import argparse
 from pathlib import Path
 
+from sleepwake.engines import Processes
 from sleepwake.sweep import Arm, read_ledger, sweep
 
 LEDGER = Path("benchmarks/results/permuted.jsonl")
@@ -41,7 +42,7 @@ def main() -> None:
     arms = {name: Arm(RECIPE, 0, (*settings, *(() if args.float32 else FAST))) for name, (settings, _, _) in ROWS.items()}
     if not args.only_print:
         wanted = [arms[name] for name in args.methods]
-        sweep(wanted, LEDGER, Path("checkpoints/permuted"), 1, ["--data", args.data], lambda text: print(text, flush=True))
+        sweep(wanted, LEDGER, Path("checkpoints/permuted"), Processes(1), ["--data", args.data], lambda text: print(text, flush=True))
     runs = {line["recipe_sha256"]: line["summary"] for line in read_ledger(LEDGER)}
     print("| method | ours (seed 0) | published | bar | seconds |\n| --- | --- | --- | --- | --- |")
     for name, (_, published, bar) in ROWS.items():

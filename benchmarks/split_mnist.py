@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from sleepwake.engines import Processes
 from sleepwake.statistics import estimate
 from sleepwake.sweep import Arm, read_ledger, sweep
 
@@ -115,7 +116,14 @@ def main() -> None:
         if scenario == "class" or scenario in SHORT[name].published
     ]
     if not args.only_print:
-        sweep(wanted, LEDGER, Path("checkpoints/split-mnist"), args.jobs, ["--data", args.data], lambda text: print(text, flush=True))
+        sweep(
+            wanted,
+            LEDGER,
+            Path("checkpoints/split-mnist"),
+            Processes(args.jobs),
+            ["--data", args.data],
+            lambda text: print(text, flush=True),
+        )
     figures({line["recipe_sha256"]: line["summary"] for line in read_ledger(LEDGER)})
     print(json.dumps({"seeds": list(SEEDS), "recipe": RECIPE}))
 

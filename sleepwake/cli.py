@@ -17,6 +17,7 @@ from sleepwake import doctor as doctors
 from sleepwake import dreaming, methods, recipebook, session, statistics, sweep_page, terminal
 from sleepwake import recipe as recipes
 from sleepwake import sweep as sweeps
+from sleepwake.engines import Processes
 from sleepwake.errors import DamagedRunError, RecipeError, SleepwakeError
 
 BEGAN = time.perf_counter()
@@ -203,7 +204,7 @@ def run_sweep(
     with _errors():
         arms = [sweeps.Arm(name, seed, tuple(settings)) for name in recipe for seed in sweeps.parse_seeds(seeds)]
         options = ["--data", str(data)] if data else []
-        arm_results = statistics.results(sweeps.sweep(arms, ledger, out, jobs, options, typer.echo))
+        arm_results = statistics.results(sweeps.sweep(arms, ledger, out, Processes(jobs), options, typer.echo))
         terminal.sweep(arm_results)
         if page:
             page.write_text(sweep_page.render("sweep of " + ", ".join(recipe), arm_results), encoding="utf-8")

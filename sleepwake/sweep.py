@@ -1,22 +1,20 @@
-"""Recipes x seeds in parallel processes, with a ledger: one JSON line a finished run, and nothing is computed twice.
+"""Recipes x seeds, with a ledger: one JSON line a finished run, and nothing is computed twice.
 
 A line is found again by the hash of its recipe, which holds seed, method and overrides; so a run is done anew only where those changed.
 """
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from sleepwake import machine, recipebook
 from sleepwake import recipe as recipes
+from sleepwake.engines import Engine
 from sleepwake.errors import SleepwakeError
 
 
@@ -48,7 +46,12 @@ def read_ledger(path: Path) -> list[dict[str, Any]]:
 
 
 def sweep(
-    arms: Sequence[Arm], ledger: Path, folder: Path, jobs: int, options: Sequence[str] = (), tell: Any = print
+    arms: Sequence[Arm],
+    ledger: Path,
+    folder: Path,
+    engine: Engine,
+    options: Sequence[str] = (),
+    tell: Callable[[str], Any] = print,
 ) -> list[dict[str, Any]]:
     """Run every arm that the ledger doesn't hold; returns the ledger's lines of these arms.
 
@@ -58,7 +61,7 @@ def sweep(
         arms: what to run.
         ledger: the .jsonl file; a line is added as each run finishes.
         folder: where the runs' folders go.
-        jobs: processes at a time.
+        engine: what works them off.
         options: passed on to `sleepwake run`, such as --data DIR.
         tell: shows a line.
 
@@ -67,37 +70,35 @@ def sweep(
     """
     keys = {arm.key: arm for arm in arms}
     known = {line["recipe_sha256"] for line in read_ledger(ledger)}
-    lock, failed = Lock(), []
+    missing = [(key, arm, folder / f"{arm.recipe.replace('/', '-')}-{arm.seed}-{key[:6]}") for key, arm in keys.items() if key not in known]
     ledger.parent.mkdir(parents=True, exist_ok=True)
-
-    def one(key: str, arm: Arm) -> str:
-        out = folder / f"{arm.recipe.replace('/', '-')}-{arm.seed}-{key[:6]}"
-        begun = (out / "recipe.json").exists()
-        sets = [part for setting in arm.settings for part in ("--set", setting)]
-        start = ["run", arm.recipe, "--out", str(out), "--seed", str(arm.seed), *sets]
-        command = [sys.executable, "-m", "sleepwake.cli", *(["resume", str(out)] if begun else start), *options]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return f"{arm.name} seed {arm.seed}: exit {done.returncode}\n{done.stderr[-2000:]}"
+    failed = []
+    for ended in engine.run([command(arm, out, options) for _, arm, out in missing]):
+        key, arm, out = missing[ended.place]
+        if ended.code:
+            failed.append(f"{arm.name} seed {arm.seed}: exit {ended.code}\n{ended.error[-2000:]}")
+            tell(failed[-1])
+            continue
         line = {"recipe_sha256": key, "arm": arm.name, "seed": arm.seed, "commit": machine.git_commit(),
                 "summary": json.loads((out / "summary.json").read_text())}  # fmt: skip
-        with lock, ledger.open("a") as file:
+        with ledger.open("a") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        return ""
-
-    with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(one, key, arm): arm for key, arm in keys.items() if key not in known}
-        for future in as_completed(running):
-            arm, error = running[future], future.result()
-            tell(error or f"{arm.name} seed {arm.seed}: done")
-            failed += [error] if error else []
+        tell(f"{arm.name} seed {arm.seed}: done")
     if failed:
         raise SleepwakeError(
-            f"{len(failed)} of {len(running)} runs failed:\n" + "\n".join(failed), "mend it and sweep again; finished runs are kept"
+            f"{len(failed)} of {len(missing)} runs failed:\n" + "\n".join(failed), "mend it and sweep again; finished runs are kept"
         )
     return [line for line in read_ledger(ledger) if line["recipe_sha256"] in keys]
+
+
+def command(arm: Arm, out: Path, options: Sequence[str]) -> list[str]:
+    """What starts a run, or resumes it where its folder is there already."""
+    sets = [part for setting in arm.settings for part in ("--set", setting)]
+    start = ["run", arm.recipe, "--out", str(out), "--seed", str(arm.seed), *sets]
+    begun = (out / "recipe.json").exists()
+    return [sys.executable, "-m", "sleepwake.cli", *(["resume", str(out)] if begun else start), *options]
 
 
 def parse_seeds(text: str) -> list[int]:
