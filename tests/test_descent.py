@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from days import day
 from torch import nn
 
 from sleepwake import recipe as recipes
@@ -15,7 +16,6 @@ from sleepwake.domains.vision.images import Space
 from sleepwake.domains.vision.learners import fresh
 from sleepwake.domains.vision.wake_settings import MlpLearner
 from sleepwake.errors import DataError, RecipeError
-from sleepwake.roles import Mind
 
 TINY = Path(__file__).parent.parent / "recipes" / "vision" / "tiny.toml"
 AWAKE = ("policy.nights=0", 'morning.probes="none"', "stream.tasks=3", "wake.steps=5", "dreamer.steps=5")
@@ -26,16 +26,6 @@ SPACE = Space((1, 2, 2), ("a", "b"), CPU, 0)
 
 def made(*chosen: str) -> Vision:
     return build(recipes.load(TINY, [*AWAKE, *chosen], 100), "cpu", ())
-
-
-def live(domain: Vision, mind: Mind, days: int) -> None:
-    for task in domain.tasks[:days]:
-        mind.learner.open(task, task.index)
-        examples = domain.examples(task)
-        replay = mind.memory.source(mind, task, examples, task.index)
-        mind.learner.learn(task, examples, replay, task.index)
-        mind.dreamer.fit(task, examples, replay, mind.learner, task.index)
-        mind.memory.store(mind, task, examples, task.index)
 
 
 def step(weight_RF: nn.Parameter, optimizer: torch.optim.Optimizer, gradient: float) -> None:
@@ -76,7 +66,8 @@ def test_rows_that_came_since_have_no_past() -> None:
 def test_moments_last_through_a_checkpoint_and_count_as_memory(tmp_path: Path) -> None:
     domain = made(*KEPT)
     mind = domain.mind()
-    live(domain, mind, 2)
+    for index in range(2):
+        day(domain, mind, index)
     (tmp_path / "learner").mkdir()
     (tmp_path / "dreamer").mkdir()
     mind.learner.save(tmp_path / "learner")
@@ -89,7 +80,8 @@ def test_moments_last_through_a_checkpoint_and_count_as_memory(tmp_path: Path) -
         assert all(torch.equal(mine[key], theirs[key]) for key in mine)
     bare = made(*KEPT[1:2], KEPT[3])
     without = bare.mind()
-    live(bare, without, 2)
+    for index in range(2):
+        day(bare, without, index)
     assert mind.learner.metrics()["bytes"] > 2.9 * without.learner.metrics()["bytes"], "two numbers a weight beside it"
     assert not without.learner.moments
 
@@ -110,7 +102,7 @@ def test_moments_of_fresh_weights_are_refused(chosen: tuple[str, ...], key: str)
 def test_a_body_starts_from_another_run(tmp_path: Path) -> None:
     domain = made("stream.tasks=2")
     mind = domain.mind()
-    live(domain, mind, 1)
+    day(domain, mind)
     (tmp_path / "learner").mkdir()
     mind.learner.save(tmp_path / "learner")
     begun = build(recipes.load(TINY, [*AWAKE, 'learner.weights={folder="learner"}'], 101), "cpu", (tmp_path,)).mind().learner.net

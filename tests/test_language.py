@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from days import a_round, contents, day, saved
 from transformers import GenerationConfig
 
 from sleepwake import recipe as recipes
@@ -42,37 +43,6 @@ def made(*changes: str, recipe: str = "tiny", seed: int = 100) -> Language:
 def learner(*changes: str) -> Characters:
     found: Characters = made(*changes).mind().learner
     return found
-
-
-def day(domain: Language, mind: Mind, index: int = 0, seed: int = 1) -> dict[str, Any]:
-    task = domain.tasks[index]
-    rest = mind.probes.keep(task, domain.examples(task), seed)
-    mind.learner.open(task, seed)
-    replay = mind.memory.source(mind, task, rest, seed)
-    facts = mind.learner.learn(task, rest, replay, seed)
-    mind.memory.store(mind, task, rest, seed)
-    return dict(facts)
-
-
-def a_round(domain: Language, mind: Mind, commit: Path, seed: int = 2) -> tuple[Batch, Verdicts, dict[str, Any]]:
-    with domain.guard.night():
-        mind.judge.freeze(commit)
-        challenges = mind.challenger.propose(mind, seed)
-        material = mind.dreamer.dream(challenges, mind.learner, seed)
-        verdicts = mind.judge.verdicts(material, seed)
-        material, verdicts, facts = domain.rehearsal.rehearse(mind, material, verdicts, 1.0, seed)
-        mind.challenger.observe(challenges, material, verdicts)
-    return material, verdicts, dict(facts)
-
-
-def saved(mind: Mind, folder: Path) -> Path:
-    folder.mkdir()
-    mind.save(folder)
-    return folder
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
 def truth(problems: Any) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from days import a_round, contents, day, saved
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -34,40 +35,14 @@ def made(*settings: str, seed: int = 100) -> Vision:
     return build(recipes.load(TINY, settings, seed), "cpu", ())
 
 
-def day(domain: Vision, mind: Mind, index: int, seed: int = 1) -> None:
-    task = domain.tasks[index]
-    rest = mind.probes.keep(task, domain.examples(task), seed)
-    mind.learner.open(task, seed)
-    replay = mind.memory.source(mind, task, rest, seed)
-    mind.learner.learn(task, rest, replay, seed)
-    mind.judge.learn(task, rest, replay, seed)
-    mind.dreamer.fit(task, rest, replay, mind.learner, seed)
-    mind.memory.store(mind, task, rest, seed)
-
-
 def night(domain: Vision, mind: Mind, commit: Path, seed: int = 2) -> tuple[Batch, Verdicts, dict[str, Any]]:
     """A round and a consolidation from the mind saved in `commit`; returns the round's material, verdicts and facts."""
+    told = a_round(domain, mind, commit, seed)
     with domain.guard.night():
-        mind.judge.freeze(commit)
-        challenges = mind.challenger.propose(mind, seed)
-        material = mind.dreamer.dream(challenges, mind.learner, seed)
-        verdicts = mind.judge.verdicts(material, seed)
-        material, verdicts, facts = domain.rehearsal.rehearse(mind, material, verdicts, 1.0, seed)
-        mind.challenger.observe(challenges, material, verdicts)
         dusk = domain.mind()
         dusk.load(commit)
         domain.consolidation.consolidate(mind, dusk, seed)
-    return material, verdicts, dict(facts)
-
-
-def saved(mind: Mind, folder: Path) -> Path:
-    folder.mkdir()
-    mind.save(folder)
-    return folder
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    return told
 
 
 def test_every_type_in_a_recipe_has_its_class() -> None:
