@@ -372,6 +372,20 @@ def test_rates_fade_with_the_days() -> None:
     assert faded(wake, 20) == 0.1
 
 
+def test_the_first_day_may_have_steps_and_a_rate_of_its_own() -> None:
+    plain, wake = Wake(steps=7, lr=0.1, body_lr=0.01), Wake(steps=7, lr=0.1, body_lr=0.01, first={"steps": 9, "lr": 0.5})
+    assert [plain.steps_of(day) for day in (0, 1)] == [7, 7]
+    assert [plain.rates_of(day) for day in (0, 1)] == [(0.1, 0.1), (0.01, 0.1)]
+    assert [wake.steps_of(day) for day in (0, 1)] == [9, 7]
+    assert [wake.rates_of(day) for day in (0, 1)] == [(0.5, 0.5), (0.01, 0.1)]
+    domain = made("wake.steps=3", "wake.first.steps=5")
+    mind, taken = domain.mind(), []
+    for task in domain.tasks[:2]:
+        mind.learner.open(task, 1)
+        taken.append(mind.learner.learn(task, domain.examples(task), None, 1)["steps"])
+    assert taken == [5, 3]
+
+
 def test_images_of_a_class_that_comes_again_join_those_that_are_there() -> None:
     """Two days that share their labels: joint training needs the images of both (they once replaced each other)."""
     domain = made(

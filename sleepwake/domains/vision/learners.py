@@ -61,13 +61,13 @@ class Classifying:
         if isinstance(net, FeedbackClassifier):
             parts = [replace(part, also=net.generative) for part in parts]
         facts = train(
-            net, parts, wake.steps, wake.lr, seed, optimizer,
+            net, parts, wake.steps_of(task.index), wake.lr, seed, optimizer,
             extra=lambda: self.penalty.loss(net), take=lambda step: self.penalty.take(net, step), look=look,
         )  # fmt: skip
         if wake.moments == "kept":
             self.moments = moments(optimizer, net.named_parameters())
         self.penalty.end(net, examples, seed_at(seed, "penalty"))
-        replayed = wake.steps * (wake.replay_batch or wake.batch) if replay is not None else 0
+        replayed = wake.steps_of(task.index) * (wake.replay_batch or wake.batch) if replay is not None else 0
         self.head.end(net, examples, replay, replayed, is_negative(wake), seed_at(seed, "head", "end"))
         if held is not None and replay is not None:
             self.head.correct(net, held, replay, seed_at(seed, "head", "correct"))
@@ -76,12 +76,12 @@ class Classifying:
 
     def _optimizer(self, task: Task) -> torch.optim.Optimizer:
         net, wake, fade = self.net, self.wake, faded(self.wake, task.index + 1)
-        body_lr = wake.body_lr or wake.lr
+        body_lr, lr = wake.rates_of(task.index)
         frozen = task.index > 0 and self.head.freezes
         beside = [part for name, part in net.named_parameters() if not name.startswith("body.")]
-        groups: Any = [{"params": beside, "lr": fade * wake.lr}]
+        groups: Any = [{"params": beside, "lr": fade * lr}]
         if not frozen:
-            groups.insert(0, {"params": list(net.body.parameters()), "lr": fade * (body_lr if task.index else wake.lr)})
+            groups.insert(0, {"params": list(net.body.parameters()), "lr": fade * body_lr})
         if wake.optimizer == "sgd":
             optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=wake.lr, momentum=wake.momentum, weight_decay=wake.weight_decay)
         else:
@@ -142,7 +142,7 @@ def is_negative(wake: Wake) -> bool:
 
 def learn(net: Classifier, wake: Wake, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
     """A plain day of a network beside the learner: the same loss, without penalty and head."""
-    return train(net, terms(wake, net.space, task, examples, replay), wake.steps, wake.lr, seed)
+    return train(net, terms(wake, net.space, task, examples, replay), wake.steps_of(task.index), wake.rates_of(task.index)[1], seed)
 
 
 def save_classifier(net: Classifier, folder: Path) -> None:

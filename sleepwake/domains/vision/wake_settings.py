@@ -286,6 +286,15 @@ class BicHead(Settings):
 Head = Annotated[SoftmaxHead | CwrHead | NearestMeanHead | BicHead, Field(discriminator="type")]
 
 
+class FirstDay(Settings):
+    """What the first day does otherwise."""
+
+    steps: int = Field(default=0, ge=0)
+    """Optimizer steps; 0: as many as on later days."""
+    lr: float = Field(default=0.0, ge=0)
+    """Learning rate of rows and body alike; 0: `wake.lr`."""
+
+
 class Wake(Settings):
     """[wake]: how a task is learned by day: L = (1/N) current + (1 - 1/N) replay, N tasks so far."""
 
@@ -312,6 +321,8 @@ class Wake(Settings):
     """The least factor of a fading rate; the equation alone comes to nothing within ten days."""
     body_lr: float = Field(default=0.0, ge=0)
     """Learning rate of the body after the first day; 0: the same as the head's."""
+    first: FirstDay = FirstDay()
+    """What the first day does otherwise, when there is nothing yet to forget."""
     ratio: float | Literal["1/N"] = "1/N"
     """Weight r of the day's own images beside replay (Shin et al. 2017, equation 1); "1/N": one part in the tasks so far."""
     replay: Replay = NoReplay()
@@ -324,3 +335,14 @@ class Wake(Settings):
     """What holds the weights that earlier tasks need."""
     head: Head = SoftmaxHead()
     """How the rows of the head are trained."""
+
+    def steps_of(self, day: int) -> int:
+        """Optimizer steps of a day, counted from 0."""
+        return self.steps if day else self.first.steps or self.steps
+
+    def rates_of(self, day: int) -> tuple[float, float]:
+        """Learning rates of the body and of the rows on a day, counted from 0."""
+        if day == 0:
+            rate = self.first.lr or self.lr
+            return rate, rate
+        return self.body_lr or self.lr, self.lr
