@@ -1,6 +1,7 @@
 """Recipes: 40 mistakes that users make, overrides, and that what is shown loads again as the same recipe."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -123,6 +124,15 @@ def test_every_shipped_recipe_loads_opens_with_what_it_shows_and_survives_being_
     shown = tmp_path / "shown.toml"
     shown.write_text(recipebook.show(loaded))
     assert recipes.load(shown) == loaded
+
+
+@pytest.mark.parametrize("name", recipebook.names())
+def test_overrides_that_a_recipe_tells_of_load(name: str) -> None:
+    """Overrides that stand beside each other in the opening words belong together."""
+    file = recipebook.find(name)
+    words = " ".join(line.removeprefix("#").strip() for line in file.read_text().split("\nname")[0].splitlines())
+    for group in re.findall(r"--set (?:'[^']+'|\S+)(?: --set (?:'[^']+'|\S+))*", words):
+        recipes.load(file, [quoted or bare.rstrip(").,:;") for quoted, bare in re.findall(r"--set (?:'([^']+)'|(\S+))", group)])
 
 
 def test_every_setting_has_a_meaning() -> None:
