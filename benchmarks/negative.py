@@ -16,14 +16,13 @@ Ledger: benchmarks/results/negative.jsonl, one JSON line a finished run.
 import argparse
 import os
 import subprocess
-import sys
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from sleepwake.engines import Processes
 from sleepwake.statistics import estimate
-from sleepwake.sweep import Arm, read_ledger, sweep
+from sleepwake.sweep import Arm, command, read_ledger, sweep
 
 LEDGER = Path("benchmarks/results/negative.jsonl")
 SEEDS = range(10)
@@ -44,8 +43,11 @@ ARMS: dict[str, tuple[str, ...]] = {
 OTHER = {"negative-split-mnist": "fashion_mnist.npz", "negative-split-fashion": "mnist.npz"}
 """What the body was trained on before, by recipe."""
 BEFORE = ('method="none"', "stream.classes_per_task=10", 'matmul_precision="medium"')
+"""How, beside the data."""
 EVERY = ("wake.body_lr=6e-5", 'matmul_precision="medium"')
+"""What all arms have at `hidden1`."""
 DRAWN = ("wake.batch=64", "wake.replay_batch=192", "wake.ratio=0.5", "dreamer.steps=30", 'dreamer.likelihood="squared"')
+"""What arms with a generator have there."""
 INNER = {
     "NR-GD": ('wake.layer="hidden1"', *DRAWN),
     "PR-GD": ('wake.layer="hidden1"', *DRAWN, "evaluate.draws=0"),  # the same generator; judging it takes as long as the run
@@ -68,9 +70,8 @@ def train_body(name: str, seed: int, data: str) -> None:
     out = FOLDER / f"body-{name}-{seed}"
     if (out / "00001-wake").exists():
         return
-    sets = [part for setting in (*BEFORE, f'stream.data="{OTHER[name]}"') for part in ("--set", setting)]
-    command = [sys.executable, "-m", "sleepwake.cli", "run", "vision/dgr-split", "--out", str(out), "--overwrite", "--seed", str(seed)]
-    subprocess.run([*command, *sets, "--data", data], check=True, capture_output=True)
+    arm = Arm("vision/dgr-split", seed, (*BEFORE, f'stream.data="{OTHER[name]}"'))
+    subprocess.run(command(arm, out, ["--data", data]), check=True, capture_output=True)
 
 
 def show(name: str, runs: dict[str, dict[str, Any]], seeds: range, at: str) -> None:
@@ -102,16 +103,15 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="*", default=["negative-split-mnist", "negative-split-fashion"])
     parser.add_argument("--at", default="pixels", choices=("pixels", "hidden1"))
     args = parser.parse_args()
-    os.environ["SLEEPWAKE_DATA"] = str(FOLDER.resolve())
-    for seed in () if args.only_print else SEEDS:
-        for name in args.recipes:
-            if args.at == "hidden1":
-                train_body(name, seed, args.data)
-            arms = [run_of(name, arm, seed, args.at) for arm in ARMS]
-            sweep(arms, LEDGER, FOLDER, Processes(args.jobs), ["--data", args.data], lambda text: print(text, flush=True))
-    runs = {line["recipe_sha256"]: line["summary"] for line in read_ledger(LEDGER)}
+    if args.at == "hidden1":
+        os.environ["SLEEPWAKE_DATA"] = str(FOLDER.resolve())
     for name in args.recipes:
-        show(name, runs, SEEDS, args.at)
+        arms = [run_of(name, arm, seed, args.at) for seed in SEEDS for arm in ARMS]
+        if not args.only_print:
+            for seed in SEEDS if args.at == "hidden1" else ():
+                train_body(name, seed, args.data)
+            sweep(arms, LEDGER, FOLDER, Processes(args.jobs), ["--data", args.data], lambda text: print(text, flush=True))
+        show(name, {line["recipe_sha256"]: line["summary"] for line in read_ledger(LEDGER)}, SEEDS, args.at)
 
 
 if __name__ == "__main__":

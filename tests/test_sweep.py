@@ -67,7 +67,7 @@ def test_a_run_that_was_cut_off_is_resumed_and_comes_out_the_same(tmp_path: Path
 
 
 def test_a_run_that_fails_is_told_and_the_others_are_kept(tmp_path: Path) -> None:
-    good, bad = Arm("vision/tiny", 100, QUICK), Arm("vision/dgr-split", 100, QUICK[:2])
+    good, bad = Arm("vision/tiny", 100, QUICK), Arm("vision/dgr-split", 100, ('stream.data="nowhere.npz"',))
     with pytest.raises(SleepwakeError, match=r"(?s)1 of 2 runs failed.*dgr-split.*exit 2"):
         swept([bad, good], tmp_path, Here())
     assert [line["arm"] for line in read_ledger(tmp_path / "ledger.jsonl")] == [good.name]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 
-def set_up(device: str, threads: int, matmul_precision: str = "highest") -> torch.device:
+def set_up(device: str, threads: int, matmul_precision: str) -> torch.device:
     """Deterministic kernels, the recipe's threads and precision, and the device to run on ("auto": cuda where there is one)."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; without it cuBLAS isn't deterministic
     torch.set_num_threads(threads)
@@ -72,8 +72,8 @@ def module_bytes(module: nn.Module) -> int:
     return tensor_bytes(module.state_dict())
 
 
-def tensor_bytes(tensors: Mapping[str, Tensor]) -> int:
-    """Bytes of named tensors."""
+def tensor_bytes(tensors: Mapping[Any, Tensor]) -> int:
+    """Bytes of tensors under any names."""
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
 
 

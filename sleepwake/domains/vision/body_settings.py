@@ -17,7 +17,8 @@ class FolderWeights(Settings):
     """Weights from a folder."""
 
     folder: str
-    """Holds config.json and model.safetensors, as transformers writes them; a relative path is sought where data are."""
+    """For a deep body config.json and model.safetensors, as transformers writes them; for `mlp` and `cnn` the `learner` folder of another
+    run's checkpoint. A relative path is sought where data are."""
 
 
 class HubWeights(Settings):

@@ -25,7 +25,7 @@ def check_together(recipe: Any) -> None:
     Raises:
         ValueError: with a line for each thing that is wrong, and the line to write.
     """
-    kinds = (nights, learners, latents, feedbacks, streams, measures)
+    kinds = (nights, learners, dreamers, latents, feedbacks, streams, measures)
     if wrong := [line for kind in kinds for line in kind(recipe)]:
         raise ValueError("\n".join(wrong))
 
@@ -83,6 +83,13 @@ def learners(recipe: Any) -> Iterator[str]:
         yield 'wake.head.type: "cwr" trains rows of the day alone, which can\'t answer as before; write head = { type = "softmax" }'
 
 
+def dreamers(recipe: Any) -> Iterator[str]:
+    """What a dreamer's own choices allow."""
+    dreamer = recipe.dreamer
+    if getattr(dreamer, "moments", "fresh") == "kept" and (dreamer.frozen or dreamer.restart):
+        yield "dreamer.moments: fresh weights have no past gradients; write dreamer.frozen = false, dreamer.restart = false"
+
+
 def latents(recipe: Any) -> Iterator[str]:
     """What replay of a layer's activations allows."""
     layer, replay, dreamer = recipe.wake.layer, recipe.wake.replay, recipe.dreamer
@@ -130,8 +137,6 @@ def streams(recipe: Any) -> Iterator[str]:
         yield f'stream.scenario: classes of the kind "{stream.kind}" come again, under one name; write stream.scenario = "class"'
     if stream.scenario == "task" and isinstance(recipe.wake.head, CwrHead):
         yield 'wake.head.type: "cwr" mends rows that compete across tasks, and here none do; write head = { type = "softmax" }'
-    if isinstance(dreamer, VaeDreamer | CvaeDreamer) and dreamer.moments == "kept" and (dreamer.frozen or dreamer.restart):
-        yield "dreamer.moments: fresh weights have no past gradients; write dreamer.frozen = false, dreamer.restart = false"
     if again and isinstance(dreamer, VaeDreamer | CvaeDreamer) and dreamer.frozen:
         yield "dreamer.frozen: it draws each class as it was when learned first, but classes come again; write dreamer.frozen = false"
     if again and getattr(recipe.wake.replay, "keep", "") == "herding":

@@ -9,14 +9,12 @@ from torch import Tensor, nn
 from sleepwake.records import Facts, Look
 
 Step = Callable[[], Any]
+Named = Iterable[tuple[str, nn.Parameter]]
 
 
 def adam(parameters: Iterable[nn.Parameter], lr: float, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.Optimizer:
     """A fresh Adam; fused, which keeps its counters on the parameters' device."""
     return torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
-
-
-Named = Iterable[tuple[str, nn.Parameter]]
 
 
 def moments(optimizer: torch.optim.Optimizer, named: Named) -> dict[str, Tensor]:

@@ -209,7 +209,7 @@ class VaeDreamer(Dreamer):
             current = day_share(self.settings.ratio, task)
             parts = [(current, parts[0][1]), (1 - current, Recalled(self.vae.decoder.copy(), self.classes))]
         if self.vae is None or self.settings.restart:
-            self.vae, self.moments = Vae(self.settings, self.space, 1, self.told, seed), {}
+            self.vae = Vae(self.settings, self.space, 1, self.told, seed)
         optimizer = adam(self.vae.parameters(), self.settings.lr)
         recall(optimizer, self.vae.named_parameters(), self.moments)
         facts = fit(self.vae, [(weight, supply) for weight, supply in parts if weight > 0], seed, guide, optimizer)
@@ -259,12 +259,13 @@ class VaeDreamer(Dreamer):
         kept = self.decoder if self.vae is None else self.vae
         if kept is not None:
             save_module(kept, folder / "generator.safetensors")
+        if self.vae is not None:
             save_tensors(self.moments, folder / "moments.safetensors")
 
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote."""
         self.groups = load_json(folder / "dreamer.json")["groups"]
-        self.decoder = self.vae = None
+        self.decoder, self.vae, self.moments = None, None, {}
         if not self.groups:
             return
         if self.settings.frozen:

@@ -35,7 +35,7 @@ class VaeSettings(DreamerSettings, VaeShape):
     """True: small ones that never learn again, so that old dreams can't drift; `ratio` and `restart` are then unused. False: one that
     learns the day's data mixed with its own replay (deep generative replay)."""
     moments: Literal["fresh", "kept"] = "fresh"
-    """What Adam knows of past gradients when a day begins, as `wake.moments`; kept only where it isn't frozen."""
+    """What Adam knows of past gradients when a day begins, as `wake.moments`; kept only where the weights go on learning."""
     guide: float = Field(default=0.0, ge=0)
     """Weight of the learner's own loss on what is decoded, so that it names it as it was told (Graffieti et al., equation 14: eta)."""
 

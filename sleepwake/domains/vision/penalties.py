@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional
 
-from sleepwake.domains.tensors import generator, load_tensors, save_tensors
+from sleepwake.domains.tensors import generator, load_tensors, save_tensors, tensor_bytes
 from sleepwake.domains.vision.descent import Step
 from sleepwake.domains.vision.images import Batch
 from sleepwake.domains.vision.networks import Classifier
@@ -106,7 +106,7 @@ class Free:
     @property
     def bytes(self) -> int:
         """Bytes of the held states."""
-        return sum(part.numel() * part.element_size() for pair in self.held for weights in pair for part in weights.values())
+        return sum(tensor_bytes(weights) for pair in self.held for weights in pair)
 
 
 def snapshot(net: Classifier) -> Weights:

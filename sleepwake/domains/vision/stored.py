@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors
+from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors, tensor_bytes
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.replay import answered, previous_solver
@@ -145,7 +145,7 @@ class ExactMemory:
 
     def metrics(self) -> Facts:
         """Items and the bytes of all that is kept."""
-        size = sum(part.numel() * part.element_size() for stored in self._kept() for part in stored.values())
+        size = sum(tensor_bytes(stored) for stored in self._kept())
         return {"stored": sum(len(images) for images in self.images.values()), "bytes": size, "memory": {"images": size}}
 
 

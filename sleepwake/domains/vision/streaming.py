@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors
+from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors, tensor_bytes
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Solver
 from sleepwake.domains.vision.training import Source
@@ -150,4 +150,4 @@ class Counting:
 
     def metrics(self) -> Facts:
         """Classes and bytes."""
-        return {"rows": len(self.net.classes), "bytes": sum(part.numel() * part.element_size() for part in self.net.sums.values())}
+        return {"rows": len(self.net.classes), "bytes": tensor_bytes(self.net.sums)}

@@ -69,7 +69,7 @@ class MlpLearner(Settings):
     type: Literal["mlp"] = "mlp"
     """A multi-layer perceptron on the pixels."""
     weights: FolderWeights | RandomWeights = RandomWeights()
-    """Where the body's first weights come from: { folder = "..." }, the `learner` folder of another run's checkpoint; or at random."""
+    """Where the body's first weights come from: { folder = "..." }, or at random."""
     hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[256, 256], min_length=1)
     """Units of each hidden layer."""
     feedback: Feedback = NoFeedback()
@@ -87,7 +87,7 @@ class CnnLearner(Settings):
     type: Literal["cnn"]
     """A small convolutional network."""
     weights: FolderWeights | RandomWeights = RandomWeights()
-    """Where the body's first weights come from: { folder = "..." }, the `learner` folder of another run's checkpoint; or at random."""
+    """Where the body's first weights come from: { folder = "..." }, or at random."""
     channels: list[Annotated[int, Field(ge=1)]] = Field(default=[16, 32], min_length=1)
     """Channels of each convolution; each halves height and width."""
     hidden: int = Field(default=128, ge=1)
