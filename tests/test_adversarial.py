@@ -86,6 +86,20 @@ def test_it_learns_the_grey_of_the_day() -> None:
         assert (wgan.generator.draw(64, 3) - value).abs().mean().item() < 0.1
 
 
+def test_rates_of_both_networks_fall_within_the_day() -> None:
+    """Of two steps down to nothing the second is taken at half the rate. The critic's is half as long, its gradient being the same."""
+
+    def after(steps: int, end_factor: float) -> list[torch.Tensor]:
+        settings = TINY.model_copy(update={"steps": steps, "critic_steps": 1, "lr": 0.01, "end_factor": end_factor})
+        wgan = Wgan(settings, space(), seed=1)
+        fit(wgan, Mixed(day(0.3)), seed=1)
+        return [torch.cat([weight.detach().flatten() for weight in part.parameters()]) for part in (wgan.critic, wgan.generator)]
+
+    once, steady, fallen = after(1, 1.0), after(2, 1.0), after(2, 1e-9)
+    torch.testing.assert_close(fallen[0] - once[0], (steady[0] - once[0]) / 2, rtol=1e-3, atol=1e-6)
+    assert (fallen[1] - once[1]).abs().sum() < 0.75 * (steady[1] - once[1]).abs().sum()
+
+
 def test_days_draws_and_saving_repeat(tmp_path: Path) -> None:
     """A copy draws the same and stands still; what was loaded learns the next day to the same last bit, critic included."""
     first, second = Task(0, "one", ("a",)), Task(1, "two", ("b",))

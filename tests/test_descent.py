@@ -10,7 +10,7 @@ from torch import nn
 from sleepwake import recipe as recipes
 from sleepwake.domains.tensors import set_up
 from sleepwake.domains.vision.bodies import located
-from sleepwake.domains.vision.descent import adam, moments, recall
+from sleepwake.domains.vision.descent import Step, adam, descend, falling, moments, recall
 from sleepwake.domains.vision.domain import Vision, build
 from sleepwake.domains.vision.images import Space
 from sleepwake.domains.vision.learners import fresh
@@ -131,3 +131,31 @@ def test_the_precision_of_products_is_the_recipe_s() -> None:
         assert torch.get_float32_matmul_precision() == "highest", "of one recipe, not of the process"
     finally:
         set_up("cpu", torch.get_num_threads(), asked)
+
+
+def test_rates_fall_linearly_within_a_day() -> None:
+    """Four steps down to a half: each is taken at what the rate has fallen to by then, 1, 7/8, 6/8, 5/8 of it."""
+    weight_RF = nn.Parameter(torch.zeros((1, 1), device=CPU))
+    optimizer = torch.optim.SGD([weight_RF], lr=1.0)
+    seen: list[float] = []
+
+    def take(each: Step) -> None:
+        each()
+        seen.append(-weight_RF.item())
+
+    descend(optimizer, lambda step: weight_RF.sum(), 4, falling(optimizer, 0.5, 4, take))
+    assert seen == pytest.approx([1.0, 1.875, 2.625, 3.25])
+    assert falling(optimizer, 1.0, 4, take) is take, "a rate that stays needs no schedule"
+
+
+def test_a_day_whose_rates_fall_ends_with_small_steps() -> None:
+    """The last of five steps is taken at a fifth of the rate or so; Adam moves by about the rate."""
+
+    def last_move(*chosen: str) -> float:
+        vision = made(*chosen)
+        mind, task, seen = vision.mind(), vision.tasks[0], []
+        mind.learner.open(task, 1)
+        mind.learner.learn(task, vision.examples(task), None, 1, lambda step: seen.append(mind.learner.net.weight_RF.detach().clone()))
+        return float((seen[-1] - seen[-2]).abs().mean())
+
+    assert last_move("wake.end_factor=0.01") < 0.5 * last_move()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sleepwake.domains.tensors import generator, seeded
-from sleepwake.domains.vision.descent import adam, descend
+from sleepwake.domains.vision.descent import adam, descend, falling
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.night_settings import WganDreamer
 from sleepwake.domains.vision.training import Shuffled
@@ -172,10 +172,12 @@ def fit(wgan: Wgan, images: Mixed, seed: int) -> Facts:
         distance: Tensor = critic(real_NCHW).mean() - critic(drawn_NCHW).mean()
         return settings.penalty * gradient_penalty(critic, real_NCHW, drawn_NCHW, places_N) - distance
 
+    take_critic = falling(of_critic, settings.end_factor, settings.steps * settings.critic_steps)
+
     def loss_at(step: int) -> Tensor:
-        descend(of_critic, lambda turn: critic_loss(seed_at(seed, step, turn)), settings.critic_steps)
+        descend(of_critic, lambda turn: critic_loss(seed_at(seed, step, turn)), settings.critic_steps, take_critic)
         values_N: Tensor = critic(drawer(drawer.noise(settings.batch, seed_at(seed, step, "noise"))))
         return -values_N.mean()
 
-    facts = descend(of_generator, loss_at, settings.steps)
+    facts = descend(of_generator, loss_at, settings.steps, falling(of_generator, settings.end_factor, settings.steps))
     return {**facts, "samples": settings.steps * settings.batch * (settings.critic_steps + 1)}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sleepwake.records import Facts, Look
 
 Step = Callable[[], Any]
+Take = Callable[[Step], None]
 Named = Iterable[tuple[str, nn.Parameter]]
 
 
@@ -44,11 +45,24 @@ def just(step: Step) -> None:
     step()
 
 
+def falling(optimizer: torch.optim.Optimizer, end_factor: float, steps: int, take: Take = just) -> Take:
+    """What `take` does, and after it rates that fall linearly to a share of what they were at the last step; 1: they stay."""
+    if end_factor == 1:
+        return take
+    fall = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, end_factor, total_iters=steps)
+
+    def take_and_fall(step: Step) -> None:
+        take(step)
+        fall.step()
+
+    return take_and_fall
+
+
 def descend(
     optimizer: torch.optim.Optimizer,
     loss_at: Callable[[int], Tensor],
     steps: int,
-    take: Callable[[Step], None] = just,
+    take: Take = just,
     look: Look | None = None,
 ) -> Facts:
     """Minimise a loss.

@@ -11,7 +11,7 @@ from torch import Tensor
 from sleepwake.domains import load_class
 from sleepwake.domains.tensors import load_json, load_module, load_tensors, module_bytes, save_json, save_module, save_tensors, tensor_bytes
 from sleepwake.domains.vision.bodies import start
-from sleepwake.domains.vision.descent import adam, moments, recall
+from sleepwake.domains.vision.descent import Step, adam, falling, moments, recall
 from sleepwake.domains.vision.feedback import FeedbackClassifier, network
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
@@ -60,14 +60,19 @@ class Classifying:
         parts, optimizer = terms(wake, self.space, task, examples, replay), self._optimizer(task)
         if isinstance(net, FeedbackClassifier):
             parts = [replace(part, also=net.generative) for part in parts]
+        steps = wake.steps_of(task.index)
+
+        def take(step: Step) -> None:
+            self.penalty.take(net, step)
+
         facts = train(
-            net, parts, wake.steps_of(task.index), wake.lr, seed, optimizer,
-            extra=lambda: self.penalty.loss(net), take=lambda step: self.penalty.take(net, step), look=look,
+            net, parts, steps, wake.lr, seed, optimizer,
+            extra=lambda: self.penalty.loss(net), take=falling(optimizer, wake.end_factor, steps, take), look=look,
         )  # fmt: skip
         if wake.moments == "kept":
             self.moments = moments(optimizer, net.named_parameters())
         self.penalty.end(net, examples, seed_at(seed, "penalty"))
-        replayed = wake.steps_of(task.index) * (wake.replay_batch or wake.batch) if replay is not None else 0
+        replayed = steps * (wake.replay_batch or wake.batch) if replay is not None else 0
         self.head.end(net, examples, replay, replayed, is_negative(wake), seed_at(seed, "head", "end"))
         if held is not None and replay is not None:
             self.head.correct(net, held, replay, seed_at(seed, "head", "correct"))

@@ -75,6 +75,8 @@ class WganDreamer(DreamerSettings):
     """Images a step."""
     lr: float = Field(default=5e-4, gt=0)
     """Learning rate of both (Adam with betas 0.5 and 0.9)."""
+    end_factor: float = Field(default=1.0, gt=0, le=1)
+    """Each day the rate falls linearly to this share of itself; 1: it stays."""
 
 
 class FeedbackDreamer(Settings):

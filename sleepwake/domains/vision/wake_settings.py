@@ -319,6 +319,8 @@ class Wake(Settings):
     """Constant: the same rates every day. Fading: times 1 - 1 / (1 + exp(8 - 1.5 i)) on day i (Graffieti et al., equation 16)."""
     faintest: float = Field(default=0.1, gt=0, le=1)
     """The least factor of a fading rate; the equation alone comes to nothing within ten days."""
+    end_factor: float = Field(default=1.0, gt=0, le=1)
+    """Within each day the rates fall linearly to this share of themselves; 1: they stay."""
     body_lr: float = Field(default=0.0, ge=0)
     """Learning rate of the body after the first day; 0: the same as the head's."""
     first: FirstDay = FirstDay()
