@@ -19,7 +19,11 @@ LEDGER = Path("benchmarks/results/best.jsonl")
 RIDGE = ('method="none"', 'dreamer={type="none"}', 'learner={type="ridge"}')
 STORED = ('method="er"', 'dreamer={type="none"}', "wake.replay.budget=13980320", 'wake.replay.unit="bytes"')
 """Experience replay with as many bytes of stored images as the best recipe's generator holds."""
-VARIANTS: tuple[tuple[str, ...], ...] = ((), ("dreamer.mixture=0",), STORED, RIDGE)
+NIGHTS = (
+    "policy.nights=1", "wake.steps=1550", "sleep.rounds=2", 'challenger={type="confusion"}', 'judge={type="peers"}', 'morning.probes="dreamed"',
+)  # fmt: skip
+"""A night after each day, of two rounds of 150 steps and a consolidation of 150: as many steps in all as the best recipe has by day."""
+VARIANTS: tuple[tuple[str, ...], ...] = ((), ("dreamer.mixture=0",), STORED, RIDGE, NIGHTS)
 
 
 def main() -> None:

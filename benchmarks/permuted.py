@@ -24,6 +24,11 @@ ROWS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "online EWC": (('method="online-ewc"', 'dreamer={type="none"}', "wake.penalty.strength=500"), "94.42", ""),
     "LwF": (('method="lwf"', 'dreamer={type="none"}'), "72.64", ""),
     "DGR": (('wake.replay.target="hard"',), "95.09", ""),
+    "ER, bytes of DGR's generator": (
+        ('method="er"', 'dreamer={type="none"}', "wake.replay.budget=52242832", 'wake.replay.unit="bytes"'),
+        "",
+        "",
+    ),
     "joint": (('method="joint"', 'dreamer={type="none"}', 'wake.moments="fresh"'), "97.59", ""),
 }
 """A method's settings, what was published, and the bar."""
