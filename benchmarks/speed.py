@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sleepwake.domains.vision.dreamer_settings import VaeDreamer as Settings
 from sleepwake.domains.vision.dreamers import VaeDreamer
 from sleepwake.domains.vision.generators import Recalled, Supply, fit, tell
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.night_settings import VaeDreamer as Settings
 from sleepwake.domains.vision.training import Shuffled, Term, train
 from sleepwake.domains.vision.wake_settings import MlpLearner
 

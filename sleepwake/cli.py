@@ -175,14 +175,16 @@ def evaluate(folder: Dir, device: Device = "auto", data: Data = None, allow_code
 def dream(
     folder: Dir,
     out: Annotated[Path | None, typer.Option(help="The contact sheet; default beside the run's folder.")] = None,
+    n: Annotated[int | None, typer.Option(min=1, help="How many dreams to show.")] = None,
+    step: Annotated[int | None, typer.Option(help="The commit whose mind dreams; default the last.")] = None,
     device: Device = "auto",
     data: Data = None,
     allow_code: Code = False,
 ) -> None:
-    """Show what a run's last mind dreams, with its judge's verdicts. Example: sleepwake dream checkpoints/quickstart-0 --out dreams.png"""
+    """Show what a run's mind dreams, with verdicts. Example: sleepwake dream checkpoints/quickstart-0 --n 24 --out dreams.png"""
     with _errors(folder):
         opened = session.reopen(folder, None, device, data, _warn, BEGAN, allow_code)
-        for line in dreaming.dream(opened, out):
+        for line in dreaming.dream(opened, out, n, step):
             typer.echo(line)
 
 

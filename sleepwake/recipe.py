@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from sleepwake import methods, mistakes
 from sleepwake.domains import DOMAINS
 from sleepwake.domains.language import settings as language
+from sleepwake.domains.vision import dreamer_settings as dreamers
 from sleepwake.domains.vision import night_settings as dreams
 from sleepwake.domains.vision import settings as vision
 from sleepwake.domains.vision import stream_settings as streams
@@ -89,6 +90,8 @@ class Evaluate(Settings):
 
     within: int = Field(0, ge=0)
     """Score the tests after every N-th optimizer step of a day too, for curves and anytime metrics; 0: not. Changes no weight."""
+    remap: bool = False
+    """Score each task before its day once more, new classes having the rows that win their training images: their own or dreamed ones."""
     probe: int = Field(0, ge=0)
     """Fit a linear probe on the learner's features before each day, with at most so many training images a class of its task; 0: none."""
     speed: int = Field(0, ge=0)
@@ -156,7 +159,7 @@ class VisionRecipe(Common):
     """The tasks and where their data are."""
     learner: days.Learner
     """The classifier."""
-    dreamer: dreams.Dreamer = dreams.NoDreamer()
+    dreamer: dreamers.Dreamer = dreamers.NoDreamer()
     """What makes images by night, and replay by day."""
     challenger: dreams.Challenger = dreams.NoChallenger()
     """What sets the practice."""

@@ -1,6 +1,6 @@
 """What phases hand to each other: small frozen records without tensors."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -51,6 +51,11 @@ class Verdicts:
     def accepted(self) -> tuple[bool, ...]:
         """True where the reward reaches the threshold."""
         return tuple(reward is not None and reward >= self.threshold for reward in self.rewards)
+
+    def select(self, mask: Sequence[bool]) -> "Verdicts":
+        """Those where the mask is true, in order."""
+        chosen = [place for place, wanted in enumerate(mask) if wanted]
+        return Verdicts(tuple(self.rewards[place] for place in chosen), tuple(self.reasons[place] for place in chosen), self.threshold)
 
     def counts(self) -> dict[str, int]:
         """How many were judged, accepted, rejected and abstained from."""

@@ -54,8 +54,8 @@ class Part(Protocol):
 class Learner(Part, Protocol):
     """The model that learns."""
 
-    def open(self, task: Task, seed: int) -> None:
-        """Make room for a task (output rows, head mapping) before anything of it is learned."""
+    def open(self, task: Task, seed: int, examples: Any = None) -> None:
+        """Make room for a task (output rows, head mapping) before anything of it is learned; rows may be chosen by its examples."""
         ...
 
     def learn(self, task: Task, examples: Any, replay: Source | None, seed: int, look: Look | None = None) -> Facts:

@@ -15,7 +15,7 @@ def run_wake(phase: Phase) -> Progress:
     phase.call(mind.probes.draw, mind, phase.seed("probe", "dreamer"))
     dawn = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "before"))
     examples = phase.call(mind.probes.keep, task, phase.call(domain.examples, task), phase.seed("wake", "probes"))
-    phase.call(mind.learner.open, task, phase.seed("open", "learner"))
+    phase.call(mind.learner.open, task, phase.seed("open", "learner"), examples)
     evaluate_ahead(phase, task)
 
     replay = phase.call(mind.memory.source, mind, task, examples, phase.seed("wake", "memory"))

@@ -11,7 +11,7 @@ def day(domain: Any, mind: Mind, index: int = 0, seed: int = 1) -> dict[str, Any
     """Learn a task, all roles; what the learner tells of it."""
     task = domain.tasks[index]
     rest = mind.probes.keep(task, domain.examples(task), seed)
-    mind.learner.open(task, seed)
+    mind.learner.open(task, seed, rest)
     replay = mind.memory.source(mind, task, rest, seed)
     facts = mind.learner.learn(task, rest, replay, seed)
     mind.judge.learn(task, rest, replay, seed)

@@ -8,9 +8,9 @@ from torch import nn
 
 from sleepwake.domains.vision.adversarial import Critic, Generator, Mixed, Wgan, fit, gradient_penalty
 from sleepwake.domains.vision.adversarial_dreamers import WganDreamer
+from sleepwake.domains.vision.dreamer_settings import WganDreamer as Settings
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.night_settings import WganDreamer as Settings
 from sleepwake.domains.vision.wake_settings import MlpLearner
 from sleepwake.records import Task
 

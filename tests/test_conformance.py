@@ -5,9 +5,12 @@ Each type replaces its section in the domain's tiny recipe; the run makes a day 
 
 import filecmp
 import json
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,7 +42,11 @@ NEEDED = {
     "resnet": 'channels=[4, 8], depths=[1, 1], norm="renorm"',
 }
 BESIDE = {"feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}']}  # what another section must say for it
-ALONE = {"diffusion": "vision/tiny-dream", "grpo": "language/tiny-grpo"}  # types that need more than their name: their own recipe
+ALONE = {
+    "diffusion": "vision/tiny-dream",
+    "classes": "vision/tiny-classes",
+    "grpo": "language/tiny-grpo",
+}  # types that need more than their name: their own recipe
 
 
 def has(model: Any, section: str) -> bool:
@@ -67,6 +74,17 @@ def variants() -> list[tuple[str, str, str]]:
     return found
 
 
+@cache
+def other_pictures() -> Path:
+    """A data set of two classes that no stream has: grey above, grey below."""
+    file = Path(tempfile.mkdtemp()) / "others.npz"
+    images = np.zeros((40, 8, 8), dtype=np.uint8)
+    images[::2, :4], images[1::2, 4:] = 128, 128
+    labels = np.arange(40) % 2
+    np.savez(file, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    return file
+
+
 def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
     """The recipe and the overrides that put one type in."""
     if tag in ALONE:
@@ -77,6 +95,8 @@ def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
         here = here[key]
     same = here["type"] == tag
     more = f", {NEEDED[tag]}" if tag in NEEDED else ""
+    if tag == "pictures":
+        more = f', data="{other_pictures()}"'
     if tag == "own":
         more = f', code="{HERE}/own_parts.py:{"Lenient" if domain == "vision" else "Strict"}"'
     other = [] if same else [f'{section}={{type="{tag}"{more}}}']

@@ -19,7 +19,7 @@ def test_ten_steps(name: str, tmp_path: Path, request: pytest.FixtureRequest) ->
     folder = request.getfixturevalue("data") if "data" in said["stream"] else None
     settings = ["wake.steps=10", "sleep.rehearse.steps=10", "sleep.consolidate.steps=10", "sleep.rounds=1"]
     settings += ["wake.first.steps=10"] if "first" in said["wake"] else []
-    settings += ["dreamer.steps=10"] if "steps" in said["dreamer"] else []
+    settings += [f"dreamer.{key}=10" for key in ("steps", "fit_steps", "prompt_steps") if key in said["dreamer"]]
     opened = session.start(recipebook.find(name), settings, None, tmp_path / "run", False, "cuda", folder, 0.0)
     opened.go_on(lambda _: None, 4)
     assert session.status(tmp_path / "run", True)[1] == []

@@ -41,7 +41,7 @@ MISTAKES = [
     ("vision/tiny", "dreamer.latent=0", "dreamer.latent", "latent = 8"),
     ("vision/tiny", "dreamer.forzen=true", "dreamer.forzen", "frozen = true"),
     ("vision/tiny", 'judge={type="peers",confidence=0.2}', "judge.confidence", "confidence = 0.5"),
-    ("vision/tiny", 'judge.type="jury"', "judge.type", "peers, self, random, oracle"),
+    ("vision/tiny", 'judge.type="jury"', "judge.type", "peers, novelty, self, random, oracle"),
     ("vision/tiny", "challenger.easy=1.5", "challenger.easy", "easy = 0.8"),
     ("vision/tiny", "sleep.rounds=0", "sleep.rounds", "rounds = 3"),
     ("vision/tiny", 'sleep.stages=["dream","challenge"]', "sleep.stages", 'stages = ["challenge", "dream"]'),

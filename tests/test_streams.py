@@ -53,6 +53,17 @@ def test_permutations_rearrange_the_same_pixels() -> None:
     assert torch.equal(again.examples(again.tasks[1]).images_NCHW.flatten(start_dim=1), other)
 
 
+def test_images_are_scaled_before_all_else() -> None:
+    """Halved, each pixel is near the mean of the four that it covers; what was 8 x 8 is 4 x 4 and a margin."""
+    plain, small = made(), made("stream.side=4", "stream.pad=1")
+    whole, halved = (domain.examples(domain.tasks[0]).images_NCHW for domain in (plain, small))
+    assert small.space.shape == (1, 6, 6)
+    means = torch.nn.functional.avg_pool2d(whole, 2)
+    assert float((halved[:, :, 1:-1, 1:-1] - means).abs().mean()) < 0.1
+    assert float((halved.mean() * 36 - whole.mean() * 16).abs()) < 0.5
+    assert torch.equal(halved[:, :, 0], torch.zeros_like(halved[:, :, 0]))
+
+
 def test_new_instances_part_the_images_without_loss() -> None:
     domain = made('stream.kind="instances"', "stream.tasks=4")
     assert labels(domain) == [set(domain.space.classes)] * 4

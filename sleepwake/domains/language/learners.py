@@ -90,7 +90,7 @@ class Characters:
         self.model.load_state_dict({key: state[key] for key in self.model.state_dict()})
         self.known = other.known
 
-    def open(self, task: Task, seed: int) -> None:
+    def open(self, task: Task, seed: int, examples: object = None) -> None:
         """Take note of the task's families; the alphabet has a prefix for each already."""
         self.known += tuple(name for name in task.parts if name not in self.known)
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from sleepwake.domains.tensors import generator, seeded
 from sleepwake.domains.vision.descent import adam, descend, falling
+from sleepwake.domains.vision.dreamer_settings import WganDreamer
 from sleepwake.domains.vision.images import Batch, Space
-from sleepwake.domains.vision.night_settings import WganDreamer
 from sleepwake.domains.vision.training import Shuffled
 from sleepwake.records import Facts
 from sleepwake.seeds import seed as seed_at

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from sleepwake.domains.tensors import load_json, load_module, module_bytes, save_json, save_module
 from sleepwake.domains.vision.adversarial import Generator, Mixed, Wgan, fit
+from sleepwake.domains.vision.dreamer_settings import WganDreamer as WganSettings
 from sleepwake.domains.vision.dreamers import Dreamer
 from sleepwake.domains.vision.images import Batch, Space
-from sleepwake.domains.vision.night_settings import WganDreamer as WganSettings
 from sleepwake.domains.vision.training import day_share
 from sleepwake.records import Facts, Task
 

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from sleepwake.domains.vision.body_settings import ResNetLearner
-from sleepwake.domains.vision.night_settings import (
+from sleepwake.domains.vision.dreamer_settings import (
     CvaeDreamer,
     DiffusionDreamer,
     FeedbackDreamer,
+    MixDreamer,
     NoDreamer,
-    PeersJudge,
+    PicturesDreamer,
     VaeDreamer,
     WganDreamer,
 )
+from sleepwake.domains.vision.night_settings import ClassesRehearsal, PeersJudge
 from sleepwake.domains.vision.wake_settings import CwrHead, DecoderFeedback, NetworkLearner, NoPenalty, SoftmaxHead
 
 STAGES = {"challenge": "challenger", "dream": "dreamer", "judge": "judge"}
@@ -25,7 +27,7 @@ def check_together(recipe: Any) -> None:
     Raises:
         ValueError: with a line for each thing that is wrong, and the line to write.
     """
-    kinds = (nights, learners, dreamers, latents, feedbacks, streams, measures)
+    kinds = (nights, learners, dreamers, latents, feedbacks, streams, dreamed_classes, measures)
     if wrong := [line for kind in kinds for line in kind(recipe)]:
         raise ValueError("\n".join(wrong))
 
@@ -143,13 +145,28 @@ def streams(recipe: Any) -> Iterator[str]:
         yield 'wake.replay.keep: "herding" goes by the mean of a class, but classes come again; write keep = "reservoir"'
     if again and recipe.learner.type == "generative":
         yield 'learner.type: "generative" learns each class once, but classes come again; write learner = { type = "mlp" }'
-    if again and isinstance(dreamer, DiffusionDreamer):
-        yield 'dreamer.type: "diffusion" learns a prompt a class once, but classes come again; write dreamer = { type = "vae" }'
+    if again and isinstance(dreamer, DiffusionDreamer) and dreamer.fit == "images":
+        yield 'dreamer.fit: "images" fits an adapter to a class once, but classes come again; write fit = "learner"'
+
+
+def dreamed_classes(recipe: Any) -> Iterator[str]:
+    """What classes that never existed need."""
+    if not isinstance(recipe.sleep.rehearse, ClassesRehearsal) or not recipe.policy.most_nights:
+        return
+    wake, dreamer = recipe.wake, recipe.dreamer
+    if not isinstance(dreamer, DiffusionDreamer | MixDreamer | PicturesDreamer):
+        yield f'dreamer.type: "{dreamer.type}" can\'t draw a dream again; write dreamer = {{ type = "diffusion" }}'
+    if recipe.stream.scenario != "class":
+        yield 'stream.scenario: a dreamed class stands beside all others; write stream.scenario = "class"'
+    if not isinstance(wake.head, SoftmaxHead) or wake.layer or isinstance(getattr(recipe.learner, "feedback", None), DecoderFeedback):
+        yield 'wake.head: dreamed classes have rows of a plain classifier of images; write head = { type = "softmax" }, layer = ""'
 
 
 def measures(recipe: Any) -> Iterator[str]:
     """What [evaluate] may ask."""
     asked = recipe.evaluate
+    if asked.remap and (recipe.stream.scenario != "class" or not isinstance(recipe.learner, NetworkLearner)):
+        yield "evaluate.remap: rows are handed over where all classes have rows of one network; write remap = false"
     if (asked.probe or asked.speed) and not isinstance(recipe.learner, NetworkLearner):
         yield f'evaluate: learner "{recipe.learner.type}" has no features and takes no steps; write probe = 0, speed = 0'
     if (asked.probe or asked.speed) and recipe.stream.kind == "mixed":

@@ -1,163 +1,216 @@
-"""The dreamer by diffusion: a frozen generator of strokes, steered to each class by a soft prompt that the learner has optimised."""
+"""The dreamer by diffusion: a frozen generator, steered to each class and each dream by a small adapter that alone learns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from sleepwake.domains.tensors import generator, load_json, load_module, module_bytes, save_json, save_module
+from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors, tensor_bytes
+from sleepwake.domains.vision.adapters import adapters_of
 from sleepwake.domains.vision.challengers import Challenge
-from sleepwake.domains.vision.diffusion import StrokeDiffusion
+from sleepwake.domains.vision.dreamed_classes import told, untold
+from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer as Settings
+from sleepwake.domains.vision.dreamer_settings import FixedStop, Objective
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.night_settings import DiffusionDreamer as Settings
-from sleepwake.domains.vision.soft_prompts import SoftPrompts
+from sleepwake.domains.vision.pipelines import fingerprint, open_generator, where
+from sleepwake.domains.vision.stopping import stopper_of
+from sleepwake.domains.vision.tuning import Aim, Goal, Painter, invert, steer
+from sleepwake.errors import DataError
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
 
 
-@dataclass(frozen=True)
-class Prompted:
-    """A source over classes, in equal parts. It holds what the prompts are now; the generator never changes.
+@dataclass
+class Painted:
+    """A source over classes, in equal parts; their adapters must not learn meanwhile.
 
     Attributes:
-        generator: draws.
+        painter: draws.
         classes: ids to draw.
-        conditions_PLE: what the generator is told, for each class.
+        pool: images a class, drawn once and then drawn from; 0: each draw is fresh.
     """
 
-    generator: StrokeDiffusion
+    painter: Painter
     classes: tuple[int, ...]
-    conditions_PLE: Tensor
+    pool: int = 0
+    drawn: Tensor | None = field(default=None, init=False)
 
     @torch.no_grad()
     def draw(self, n: int, seed: int) -> Batch:
         """Draw n images with their intended classes, in random order."""
-        device = self.generator.space.device
-        order_N = torch.randperm(n, generator=generator(seed_at(seed, "order")), device="cpu").to(device)
-        place_N = order_N % len(self.classes)
+        device, count = self.painter.space.device, len(self.classes)
+        chance = generator(seed_at(seed, "order"))
+        place_N = (torch.randperm(n, generator=chance, device="cpu") % count).to(device)
         labels_P = torch.tensor(self.classes, dtype=torch.int64, device=device)
-        noise_N1HW = self.generator.noise(n, seed_at(seed, "noise"))
-        return Batch(self.generator.denoise(noise_N1HW, self.conditions_PLE[place_N]), labels_P[place_N])
+        names = [class_adapter(name) for name in self.classes]
+        if self.pool == 0:
+            images_PNCHW = self.painter.paint(names, -(-n // count), seed_at(seed, "images"))
+            # the k-th item of a class is the k-th of its images
+            rank_N = (place_N[:, None] == place_N).tril().sum(dim=1) - 1
+        else:
+            if self.drawn is None:
+                self.drawn = self.painter.paint(names, self.pool, seed_at(seed, "pool"))
+            images_PNCHW = self.drawn
+            rank_N = torch.randint(self.pool, (n,), generator=chance, device="cpu").to(device)
+        return Batch(images_PNCHW[place_N, rank_N], labels_P[place_N])
 
 
 class DiffusionDreamer:
-    """Draws a class by its prompt, and dreams of a class that leans towards another by a prompt made for that pair.
+    """Draws a class by its adapter, and dreams of a class that leans towards another by an adapter made for that pair.
 
-    The learner is the guide: a prompt is what makes the frozen generator draw what the learner takes for the class (DEXTER, arXiv
-    2510.14741; Dream2Learn, arXiv 2603.01935). The generator never sees the stream; the learner never sees the strokes by day.
+    The learner is the guide: an adapter is what makes the frozen generator draw what the learner takes for the class (DEXTER, arXiv
+    2510.14741; Dream2Learn, arXiv 2603.01935). The embedded generator has never seen an image of any stream.
     """
 
     def __init__(self, settings: Settings, space: Space) -> None:
         self.settings, self.space = settings, space
         self.classes: tuple[int, ...] = ()
-        """Ids of the classes that have a prompt."""
+        """Ids of the classes that have an adapter."""
         self.dreamed: dict[str, Facts] = {}
-        """What was last asked of the prompt of each pair that was ever dreamed of, and how near it came."""
-        self.prompts: SoftPrompts | None = None
+        """What was last asked of the adapter of each pair that was ever dreamed of, and how near it came."""
+        self.inventory: dict[int, Challenge] = {}
+        """What was asked of each dreamed class that there is, by its id."""
+        self.statistics_2F = torch.empty(0, device=space.device)
+        """Mean and deviation of the learner's features on the day's images, where the objective asks for them."""
+        self.painter: Painter | None = None
+
+    def _opened(self) -> Painter:
+        if self.painter is None:
+            opened = open_generator(self.settings, self.space.device)
+            self.painter = Painter(adapters_of(self.settings.adapter, opened), self.space, self.settings)
+        return self.painter
 
     def fit(self, task: Task, examples: Batch, replay: Any, learner: Any, seed: int) -> Facts:
-        """Give each new class a prompt, and tune those of all classes to the learner as it is now.
+        """Give each new class an adapter, and fit it to the class's images; or all of them to the learner as it is now."""
+        painter, new = self._opened(), [name for name in self.space.ids(task.parts) if name not in self.classes]
+        for name in new:
+            painter.adapters.add(class_adapter(name), seed_at(seed, "adapter", name))
+        self.classes = (*self.classes, *new)
+        if self.settings.objective.statistics:
+            features_NF = learner.net.body.onward(examples.images_NCHW, "").detach()
+            self.statistics_2F = torch.stack([features_NF.mean(dim=0), features_NF.std(dim=0)])
+        steps, at = self.settings.fit_steps, seed_at(seed, "fit")
+        if self.settings.fit == "learner":
+            aims = [Aim(class_adapter(name), name, name, 0.0) for name in self.classes]
+            return steer(painter, aims, learner.net, Goal(Objective(), stopper_of(FixedStop())), steps, at)  # plain: it is no dream
+        if not new:
+            return {"steps": 0, "samples": 0}
+        images = [examples.take(examples.labels_N == name) for name in new]
+        return invert(painter, [class_adapter(name) for name in new], images, steps, at)
 
-        On the first day the generator learns strokes before that; it looks at no example, on any day.
-        """
-        drawn: Facts = {"steps": 0, "samples": 0}
-        if self.prompts is None:
-            strokes = StrokeDiffusion(self.settings, self.space, seed_at(seed, "weights"))
-            drawn = strokes.learn_strokes(seed_at(seed, "strokes"))
-            self.prompts = SoftPrompts(strokes)
-        for name in self.space.ids(task.parts):
-            self.prompts.add(class_prompt(name), seed_at(seed, "prompt", name))
-            self.classes = (*self.classes, name)
-        names = [class_prompt(name) for name in self.classes]
-        tuned = self.prompts.tune(names, self._targets([(name, name, 0.0) for name in self.classes]), learner.net, seed_at(seed, "tune"))
-        both = {key: drawn[key] + tuned[key] for key in ("steps", "samples")}
-        return {**both, "strokes": drawn, "tuned": tuned}
-
-    def _targets(self, wanted: Sequence[tuple[int, int, float]]) -> Tensor:
-        """Responses (P, K): of class a up to one half of class b, so that a stays the likeliest."""
-        targets_PK = torch.zeros((len(wanted), len(self.space.classes)), device=self.space.device)
-        for row, (shape, lure, distance) in enumerate(wanted):
-            targets_PK[row, shape] += 1 - distance / 2
-            targets_PK[row, lure] += distance / 2
-        return targets_PK
-
-    def source(self, classes: Sequence[int], namer: Classifier) -> Prompted:
-        """A source that stays as this dreamer is now; it can be asked for a class, so that nobody needs to name what it draws."""
-        assert self.prompts is not None, "nothing was learned yet"
-        with torch.no_grad():
-            conditions_PLE = self.prompts.conditions([class_prompt(name) for name in classes])
-        return Prompted(self.prompts.generator, tuple(classes), conditions_PLE)
+    def source(self, classes: Sequence[int], namer: Classifier) -> Painted:
+        """A source of some classes; it can choose, so that nothing needs a name."""
+        return Painted(self._opened(), tuple(classes), self.settings.pool)
 
     def draw(self, n: int, seed: int, classes: Sequence[int], namer: Classifier) -> Batch:
         """Draw n images in random order, as many of each class as can be."""
-        return self.source(classes, namer).draw(n, seed)
+        return Painted(self._opened(), tuple(classes)).draw(n, seed)
 
     def dream(self, challenges: Sequence[Challenge], learner: Any, seed: int) -> Batch:
         """Images of class a that lean towards b, for each challenge (a, b, distance).
 
-        The pair's prompt starts from the prompt of a and is tuned until the learner answers (1 - distance / 2) a + (distance / 2) b.
+        The pair's adapter starts from that of a and is optimised until the learner answers (1 - distance / 2) a + (distance / 2) b, or the
+        stopper has seen enough.
         """
-        assert self.prompts is not None, "nothing was learned yet"
-        names = [pair_prompt(challenge) for challenge in challenges]
-        for name, challenge in zip(names, challenges, strict=True):
-            self.prompts.copy(class_prompt(challenge.shape), name, seed_at(seed, name))
-        targets_PK = self._targets([(challenge.shape, challenge.lure, challenge.distance) for challenge in challenges])
-        tuned = self.prompts.tune(names, targets_PK, learner.net, seed_at(seed, "tune"))
-        facts = {key: tuned[key] for key in ("loss_first", "loss_last")}
-        self.dreamed |= {name: {**facts, "distance": challenge.distance} for name, challenge in zip(names, challenges, strict=True)}
-        each = self.settings.dreams
+        painter, settings = self._opened(), self.settings
+        aims = []
+        for challenge in challenges:
+            begin, name = class_adapter(challenge.shape), pair_adapter(challenge)
+            if settings.first == "random":
+                painter.adapters.renew(name, seed_at(seed, name))
+            else:
+                painter.adapters.copy(begin, name, seed_at(seed, name))
+            aims.append(Aim(name, challenge.shape, challenge.lure, challenge.distance, begin if settings.strength < 1 else ""))
+        goal = Goal(settings.objective, stopper_of(settings.stop), self.statistics_2F if len(self.statistics_2F) else None)
+        steered = steer(painter, aims, learner.net, goal, settings.prompt_steps, seed_at(seed, "steer"))
+        self.dreamed |= {aim.name: {"distance": aim.distance, "steps": steered["taken"][aim.name]} for aim in aims}
         with torch.no_grad():
-            conditions_NLE = self.prompts.conditions(names).repeat_interleave(each, dim=0)
-            noise_N1HW = self.prompts.generator.noise(len(conditions_NLE), seed_at(seed, "noise"))
-            images_NCHW = self.prompts.generator.denoise(noise_N1HW, conditions_NLE)
+            images_PNCHW = painter.paint_aims(aims, settings.dreams, seed_at(seed, "images"))
 
         def spread(values: list[int] | list[float], kind: torch.dtype) -> Tensor:
-            return torch.tensor(values, dtype=kind, device=self.space.device).repeat_interleave(each)
+            return torch.tensor(values, dtype=kind, device=self.space.device).repeat_interleave(settings.dreams)
 
         return Batch(
-            images_NCHW,
+            images_PNCHW.flatten(0, 1),
             spread([challenge.shape for challenge in challenges], torch.int64),
             lures_N=spread([challenge.lure for challenge in challenges], torch.int64),
             distances_N=spread([challenge.distance for challenge in challenges], torch.float32),
         )
 
+    def adopt(self, name: int, challenge: Challenge) -> None:
+        """Keep the adapter of a pair under the id of a dreamed class."""
+        self._opened().adapters.copy(pair_adapter(challenge), dream_adapter(name), seed=0)
+        self.inventory[name] = challenge
+
+    def forget(self, names: Sequence[int]) -> None:
+        """Drop the adapters of dreamed classes."""
+        for name in names:
+            self._opened().adapters.drop(dream_adapter(name))
+            del self.inventory[name]
+
+    def again(self, names: Sequence[int], each: int, seed: int) -> Tensor:
+        """Draw so many images (P, each, C, H, W) of each dreamed class."""
+        aims = []
+        for name in names:
+            asked = self.inventory[name]
+            begin = class_adapter(asked.shape) if self.settings.strength < 1 else ""
+            aims.append(Aim(dream_adapter(name), asked.shape, asked.lure, asked.distance, begin))
+        return self._opened().paint_aims(aims, each, seed)
+
     def save(self, folder: Path) -> None:
-        """The frozen generator, a PEFT adapter a prompt, and what the prompts are for."""
-        names = [] if self.prompts is None else self.prompts.names
-        save_json({"classes": self.classes, "dreamed": self.dreamed, "prompts": names}, folder / "dreamer.json")
-        if self.prompts is not None:
-            save_module(self.prompts.generator, folder / "generator.safetensors")
-            self.prompts.save(folder / "prompts")
+        """A PEFT adapter a class and a pair, what they are for, and the generator's hash; the generator itself never changes."""
+        names = [] if self.painter is None else self.painter.adapters.names
+        known = fingerprint(where(self.settings.generator)) if names else ""
+        state = {"classes": self.classes, "dreamed": self.dreamed, "inventory": told(self.inventory), "adapters": names, "generator": known}
+        save_json(state, folder / "dreamer.json")
+        save_tensors({"statistics_2F": self.statistics_2F}, folder / "statistics.safetensors")
+        if self.painter is not None:
+            self.painter.adapters.save(folder / "adapters")
 
     def load(self, folder: Path) -> None:
-        """Copy what `save` wrote."""
+        """Copy what `save` wrote.
+
+        Raises:
+            DataError: the generator is another than the one that the adapters were made for.
+        """
         state = load_json(folder / "dreamer.json")
-        self.classes, self.dreamed, self.prompts = tuple(state["classes"]), state["dreamed"], None
-        if state["prompts"]:
-            strokes = StrokeDiffusion(self.settings, self.space, seed=0)
-            load_module(strokes, folder / "generator.safetensors")
-            self.prompts = SoftPrompts(strokes)
-            self.prompts.load(folder / "prompts", state["prompts"])
+        self.classes, self.dreamed, self.painter = tuple(state["classes"]), state["dreamed"], None
+        self.inventory = untold(state["inventory"])
+        self.statistics_2F = load_tensors(folder / "statistics.safetensors", self.space.device)["statistics_2F"]
+        if not state["adapters"]:
+            return
+        place = where(self.settings.generator)
+        if fingerprint(place) != state["generator"]:
+            raise DataError(
+                f"the frozen generator in {place} is another than the one that this run's adapters were made for",
+                "put the weights back with which the run began, or begin another run",
+            )
+        self._opened().adapters.load(folder / "adapters", state["adapters"])
 
     def metrics(self) -> Facts:
-        """Classes, prompts, and bytes."""
-        if self.prompts is None:
-            return {"classes": 0, "prompts": 0, "bytes": 0, "memory": {"generator": 0, "adapters": 0}}
-        weights = module_bytes(self.prompts.generator)
-        adapters = sum(self.prompts.vectors(name).numel() * 4 for name in self.prompts.names)
-        memory = {"generator": weights, "adapters": adapters}
-        return {"classes": len(self.classes), "prompts": len(self.prompts.names), "bytes": weights + adapters, "memory": memory}
+        """Classes, adapters, and bytes; the generator counts, though it is the same for all runs."""
+        if self.painter is None:
+            return {"classes": 0, "adapters": 0, "bytes": 0, "memory": {"generator": 0, "adapters": 0}}
+        adapters = self.painter.adapters
+        weights, size = adapters.generator.bytes, adapters.bytes + tensor_bytes({"statistics_2F": self.statistics_2F})
+        memory = {"generator": weights, "adapters": size}
+        return {"classes": len(self.classes), "adapters": len(adapters.names), "bytes": weights + size, "memory": memory}
 
 
-def class_prompt(name: int) -> str:
-    """Name of a class's prompt; by id, since a name becomes a folder."""
+def class_adapter(name: int) -> str:
+    """Name of a class's adapter; by id, since a name becomes a folder."""
     return f"class-{name}"
 
 
-def pair_prompt(challenge: Challenge) -> str:
-    """Name of the prompt of a class that leans towards another."""
+def dream_adapter(name: int) -> str:
+    """Name of a dreamed class's adapter, by its id."""
+    return f"dream-{name}"
+
+
+def pair_adapter(challenge: Challenge) -> str:
+    """Name of the adapter of a class that leans towards another."""
     return f"class-{challenge.shape}-to-{challenge.lure}"

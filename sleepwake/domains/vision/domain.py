@@ -7,12 +7,17 @@ from typing import Any
 from torch import Tensor
 
 from sleepwake.domains import chosen_class, load_class
+from sleepwake.domains.paths import find
 from sleepwake.domains.tensors import set_up
 from sleepwake.domains.vision.bodies import inner_space, located
+from sleepwake.domains.vision.dreamed_classes import WithDreams
+from sleepwake.domains.vision.dreamer_settings import FolderGenerator, PicturesDreamer
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import Surroundings
 from sleepwake.domains.vision.learners import terms
+from sleepwake.domains.vision.mapping import remapped
 from sleepwake.domains.vision.networks import Classifier, Solver, entered
+from sleepwake.domains.vision.night_settings import ClassesRehearsal
 from sleepwake.domains.vision.pictures import contact_sheet
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.streams import Stream, Test
@@ -48,16 +53,18 @@ class Vision:
 
     def __init__(self, recipe: Any, device: str, places: tuple[Path, ...]) -> None:
         self.recipe, self.guard, self.places = recipe, Guard(), places
-        placed = set_up(device, recipe.threads, recipe.matmul_precision)
+        where = set_up(device, recipe.threads, recipe.matmul_precision)
         sets = chosen_class(CLASSES["stream"], recipe.stream, places)(recipe.stream, places)
-        self.learner = located(recipe.learner, places)
-        self.stream = Stream(recipe.stream, sets, recipe.seed, placed, self.guard)
-        self.space: Space = self.stream.space
+        self.learner, self.dreamer = located(recipe.learner, places), placed(recipe.dreamer, places)
+        self.stream = Stream(recipe.stream, sets, recipe.seed, where, self.guard)
+        rehearse = recipe.sleep.rehearse
+        self.dreamt = rehearse if isinstance(rehearse, ClassesRehearsal) and recipe.policy.most_nights else None
+        self.space: Space = replace(self.stream.space, dreams=self.dreamt.slots if self.dreamt else 0)
         self.tasks: list[Task] = self.stream.tasks
         self.tests = [test.name for test in self.stream.dealt]
         self.test_sizes = [len(test.images.places_N) for test in self.stream.dealt]
         self.labels = LABELS[recipe.stream.scenario]
-        self.rehearsal = load_class(CLASSES["rehearse"][recipe.sleep.rehearse.type])(recipe.sleep.rehearse, self.space)
+        self.rehearsal = load_class(CLASSES["rehearse"][rehearse.type])(rehearse, self.space)
         consolidate = recipe.sleep.consolidate
         self.consolidation = load_class(CLASSES["consolidate"][consolidate.type])(consolidate, self.space)
         self._oracle: Classifier | None = None
@@ -68,12 +75,15 @@ class Vision:
         replayed = inner_space(self.learner, space, recipe.wake.layer)
         around = Surroundings(space, self.learner, recipe.wake, self.oracle)
         each = recipe.domain.kept_probes if recipe.morning.probes == "kept" else recipe.domain.dreamed_probes
+        memory = load_class(CLASSES["memory"][recipe.wake.replay.type])(recipe.wake.replay, replayed)
+        if self.dreamt:
+            memory = WithDreams(memory, self.dreamt, recipe.wake.dreams)
         return Mind(
             learner=load_class(CLASSES["learner"][recipe.learner.type])(self.learner, recipe.wake, space),
-            dreamer=load_class(CLASSES["dreamer"][recipe.dreamer.type])(recipe.dreamer, replayed),
+            dreamer=load_class(CLASSES["dreamer"][recipe.dreamer.type])(self.dreamer, replayed),
             challenger=load_class(CLASSES["challenger"][recipe.challenger.type])(recipe.challenger, space),
             judge=chosen_class(CLASSES["judge"], recipe.judge, self.places)(recipe.judge, around),
-            memory=load_class(CLASSES["memory"][recipe.wake.replay.type])(recipe.wake.replay, replayed),
+            memory=memory,
             probes=load_class(CLASSES["probes"][recipe.morning.probes])(space, each),
         )
 
@@ -98,13 +108,16 @@ class Vision:
     def ahead(self, mind: Mind, task: Task) -> dict[str, float | None]:
         """Accuracy on a task that was opened but not learned: among all rows (GEM's), and among its own classes alone (all others).
 
+        `remap` is `gem` where new classes have the rows that win their training images, of their own and those of dreamed classes.
         `probe` is that of a linear probe on the frozen features, `speed` the mean of a copy that learns the task's images alone.
         """
         net, test, own = mind.learner.net, self.stream.of(task), self.space.ids(task.parts)
         gem, masked = self._accuracy(net, test), self._accuracy(net, test, only=own)
         ahead: dict[str, float | None] = {"gem": gem, "masked": masked, "remap": None, "probe": None, "speed": None}
         asked, wake, at = self.recipe.evaluate, self.recipe.wake, self.space.at("ahead", task.index)
-        examples = self.stream.train(task) if asked.probe or asked.speed else None
+        examples = self.stream.train(task) if asked.probe or asked.speed or asked.remap else None
+        if examples is not None and asked.remap and not self.space.told:
+            ahead["remap"] = self._accuracy(remapped(net, examples, own), test)
         if examples is not None and asked.probe:
             ahead["probe"] = _rounded(probe(net, examples, self.stream.test(test), asked.probe, at))
         if examples is not None and asked.speed:
@@ -180,6 +193,16 @@ class Vision:
     def describe(self, material: Batch, verdicts: Verdicts) -> list[dict[str, Any]]:
         """Dreams of images are shown, not told."""
         return []
+
+
+def placed(settings: Any, places: tuple[Path, ...]) -> Any:
+    """A dreamer's settings with the folder of its frozen generator, or the file of its pictures, as a path that exists."""
+    if isinstance(settings, PicturesDreamer):
+        return settings.model_copy(update={"data": str(find(settings.data, places))})
+    named = getattr(settings, "generator", None)
+    if not isinstance(named, FolderGenerator):
+        return settings
+    return settings.model_copy(update={"generator": named.model_copy(update={"folder": str(find(named.folder, places))})})
 
 
 def _rounded(score: float | None) -> float | None:

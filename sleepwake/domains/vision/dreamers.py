@@ -21,11 +21,11 @@ from sleepwake.domains.tensors import (
 )
 from sleepwake.domains.vision.challengers import Challenge
 from sleepwake.domains.vision.descent import adam, moments, recall
+from sleepwake.domains.vision.dreamer_settings import CvaeDreamer as CvaeSettings
+from sleepwake.domains.vision.dreamer_settings import DreamerSettings, VaeSettings
 from sleepwake.domains.vision.generators import Decoder, Guide, Recalled, Supply, Vae, fit, tell
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier, entered
-from sleepwake.domains.vision.night_settings import CvaeDreamer as CvaeSettings
-from sleepwake.domains.vision.night_settings import DreamerSettings, VaeSettings
 from sleepwake.domains.vision.training import day_share
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at

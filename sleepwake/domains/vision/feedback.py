@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from sleepwake.domains.tensors import generator, load_json, save_json, seeded
 from sleepwake.domains.vision.bodies import inner_space
+from sleepwake.domains.vision.dreamer_settings import FeedbackDreamer as FeedbackSettings
 from sleepwake.domains.vision.generators import Decoder
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.night_settings import FeedbackDreamer as FeedbackSettings
 from sleepwake.domains.vision.wake_settings import CnnLearner, DecoderFeedback, MlpLearner, NetworkLearner, VaeShape
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at

@@ -79,7 +79,7 @@ class Generative:
         self.settings, self.space = settings, space
         self.net = Likelihoods(settings, space)
 
-    def open(self, task: Task, seed: int) -> None:
+    def open(self, task: Task, seed: int, examples: Batch | None = None) -> None:
         """Room for the task's classes; `check_together` sees to it that none of them comes twice."""
         self.net.grow(self.space.ids(task.parts), seed_at(seed, "vae"))
 

@@ -7,8 +7,12 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from sleepwake.seeds import seed as seed_at
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Space:
         tasks: ids of the classes of each task.
         told: whether it is told which task an image is from, so that only that task's classes compete for an answer.
         layer: the learner's layer whose activations stand in the place of images; empty for images.
+        dreams: how many classes that never existed may have a row; their ids follow those of the stream's.
     """
 
     shape: tuple[int, ...]
@@ -32,6 +37,16 @@ class Space:
     tasks: tuple[tuple[int, ...], ...] = ()
     told: bool = False
     layer: str = ""
+    dreams: int = 0
+
+    @property
+    def width(self) -> int:
+        """Ids there are: the stream's classes, then dreamed ones."""
+        return len(self.classes) + self.dreams
+
+    def is_dreamed(self, name: int) -> bool:
+        """Whether an id is that of a dreamed class."""
+        return name >= len(self.classes)
 
     @property
     def pixels(self) -> int:
@@ -116,3 +131,16 @@ class Batch:
     def aimed(self, targets_NK: Tensor | None, temperature: float = 1.0, squared: bool = True) -> Self:
         """The same images with another target."""
         return replace(self, targets_NK=targets_NK, temperature=temperature, squared=squared)
+
+
+def fitted(images_NCHW: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Images of another size and other channels: bilinear; grey is the luma of colours, or the same in each of them."""
+    channels, height, width = shape
+    if images_NCHW.shape[2:] != (height, width):
+        images_NCHW = functional.interpolate(images_NCHW, (height, width), mode="bilinear", antialias=True, align_corners=False)
+    if images_NCHW.shape[1] == 3 and channels == 1:
+        weights_C11 = torch.tensor(LUMA, device=images_NCHW.device)[:, None, None]
+        images_NCHW = (images_NCHW * weights_C11).sum(dim=1, keepdim=True)
+    if images_NCHW.shape[1] != channels:
+        images_NCHW = images_NCHW.expand(-1, channels, -1, -1)
+    return images_NCHW

@@ -12,7 +12,7 @@ from sleepwake.domains.vision.learners import learn, load_classifier, save_class
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.night_settings import NoJudge as NoJudgeSettings
 from sleepwake.domains.vision.night_settings import OracleJudge, PeersJudge, RandomJudge, SelfJudge
-from sleepwake.domains.vision.training import Answered, Source
+from sleepwake.domains.vision.training import Answered, Beside, Source
 from sleepwake.domains.vision.wake_settings import MlpLearner, NetworkLearner, Wake
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.seeds import seed as seed_at
@@ -122,6 +122,7 @@ class Peers(Untaught):
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
         """Each member learns the task as the learner does, with draws of its own."""
         told: list[Facts] = []
+        replay = replay.replay if isinstance(replay, Beside) else replay
         for place, member in enumerate(self.members):
             own = replay
             if isinstance(replay, Answered):

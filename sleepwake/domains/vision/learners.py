@@ -14,9 +14,10 @@ from sleepwake.domains.vision.bodies import start
 from sleepwake.domains.vision.descent import Step, adam, falling, moments, recall
 from sleepwake.domains.vision.feedback import FeedbackClassifier, network
 from sleepwake.domains.vision.images import Batch, Space
+from sleepwake.domains.vision.mapping import mapped
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.settings import CLASSES
-from sleepwake.domains.vision.training import Shuffled, Source, Term, day_share, train
+from sleepwake.domains.vision.training import Beside, Shuffled, Source, Term, day_share, train
 from sleepwake.domains.vision.wake_settings import NetworkLearner, SoftmaxHead, Wake
 from sleepwake.records import Facts, Look, Task
 from sleepwake.seeds import seed as seed_at
@@ -38,12 +39,20 @@ class Classifying:
         self.penalty: Any = load_class(CLASSES["penalty"][wake.penalty.type])(wake.penalty)
         self.head: Any = load_class(CLASSES["head"][wake.head.type])(wake.head)
 
-    def open(self, task: Task, seed: int) -> None:
-        """Add a row for each new class of the task; start afresh before, where the recipe says so."""
+    def open(self, task: Task, seed: int, examples: Batch | None = None) -> None:
+        """Add a row for each new class of the task; start afresh before, where the recipe says so.
+
+        Where there are rows of dreamed classes that win the new classes' examples, the new classes begin with these, and the dreams end.
+        """
         self.earlier = self.net
         if self.wake.restart:
             self.restart(self.net.classes, seed)
-        self.net.grow(self.space.ids(task.parts), seed_at(seed, "rows"))
+        new = [name for name in self.space.ids(task.parts) if name not in self.net.classes]
+        self.net.grow(new, seed_at(seed, "rows"))
+        if self.wake.dreams.mapping == "wins" and examples is not None and new and self.net.dreamed:
+            given = mapped(self.net, examples, new, self.net.dreamed)
+            self.net.hand_over(given)
+            self.net.drop(list(given))
 
     def restart(self, classes: list[int], seed: int) -> None:
         """A new network with the same rows."""
@@ -53,11 +62,12 @@ class Classifying:
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int, look: Look | None = None) -> Facts:
         """Learn a task from its images mixed with replay; `learned` is the share answered right after it and not before."""
         net, wake, only = self.net, self.wake, self.space.among(task.parts)
+        with_dreams, replay = replay, replay.replay if isinstance(replay, Beside) else replay
         examples, held = self.head.hold(examples, seed_at(seed, "held")) if replay is not None else (examples, None)
         before_N = net.answer(examples.images_NCHW, only) == examples.labels_N
         self.head.begin(net, task, replay is not None, seed_at(seed, "head"))
         self.penalty.begin(net)
-        parts, optimizer = terms(wake, self.space, task, examples, replay), self._optimizer(task)
+        parts, optimizer = terms(wake, self.space, task, examples, with_dreams), self._optimizer(task)
         if isinstance(net, FeedbackClassifier):
             parts = [replace(part, also=net.generative) for part in parts]
         steps = wake.steps_of(task.index)
@@ -129,7 +139,14 @@ def faded(wake: Wake, day: int) -> float:
 
 
 def terms(wake: Wake, space: Space, task: Task, examples: Batch, replay: Source | None) -> list[Term]:
-    """A day's loss: r current + (1 - r) replay (Shin et al. 2017, equation 1), r = 1/N after N tasks (van de Ven & Tolias 2018)."""
+    """A day's loss: r current + (1 - r) replay (Shin et al. 2017, equation 1), r = 1/N after N tasks (van de Ven & Tolias 2018).
+
+    Dreams of classes that never existed take their weight off both.
+    """
+    if isinstance(replay, Beside):
+        others = terms(wake, space, task, examples, replay.replay)
+        awake = [replace(term, weight=(1 - replay.weight) * term.weight) for term in others]
+        return [*awake, Term(replay.weight, replay.dreams, replay.batch)]
     ids, told = space.ids(task.parts), space.told
     alone = isinstance(wake.head, SoftmaxHead) and wake.head.active == "task"
     current = day_share(wake.ratio, task) if replay is not None else 1.0

@@ -1,6 +1,6 @@
 """The classifier: a body that gives features, and one head whose rows are classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Self
 
@@ -37,6 +37,11 @@ class Solver(nn.Module):
         """An equal solver that shares nothing with this one."""
         raise NotImplementedError
 
+    @property
+    def dreamed(self) -> list[int]:
+        """Ids of dreamed classes that have a row."""
+        return [name for name in self.classes if self.space.is_dreamed(name)]
+
     def blocks(self, only: Sequence[int] | None = None) -> list[list[int]]:
         """Rows that compete with each other, as lists of row numbers: all, those in `only`, or each task's own where tasks are told."""
         if only is None and self.space.told:
@@ -53,7 +58,7 @@ class Solver(nn.Module):
 
     @torch.no_grad()
     def response(self, images_NCHW: Tensor, temperature: float = 1.0, only: Sequence[int] | None = None, layer: str = "") -> Tensor:
-        """Probabilities (N, K) over all classes of the stream, each block of rows summing to 1; zero for those outside all blocks.
+        """Probabilities (N, K) over all ids of the space, each block of rows summing to 1; zero for those outside all blocks.
 
         Args:
             images_NCHW: images, or activations of the named layer.
@@ -62,13 +67,15 @@ class Solver(nn.Module):
             layer: of a network that has layers; empty for images.
         """
         logits_NR = (self(images_NCHW, layer) if layer else self(images_NCHW)) / temperature
-        response_NK = images_NCHW.new_zeros(len(images_NCHW), len(self.space.classes))
+        response_NK = images_NCHW.new_zeros(len(images_NCHW), self.space.width)
         for rows in self.blocks(only):
             response_NK[:, [self.classes[row] for row in rows]] = logits_NR[:, rows].softmax(dim=1)
         return response_NK
 
     def answer(self, images_NCHW: Tensor, only: Sequence[int] | None = None, layer: str = "") -> Tensor:
-        """The likeliest class id (N,), of all rows or of those in `only`; in slices, so that test sets fit."""
+        """The likeliest class id (N,), of the rows in `only`, or of all but those of dreamed classes; in slices, so that test sets fit."""
+        if only is None and self.dreamed:
+            only = [name for name in self.classes if not self.space.is_dreamed(name)]
         return torch.cat([self.response(part, only=only, layer=layer).argmax(dim=1) for part in images_NCHW.split(4096)])
 
 
@@ -100,6 +107,22 @@ class Classifier(Solver):
         if self.means_RF is not None:
             self.means_RF = torch.cat([self.means_RF, torch.full_like(rows.weight.detach(), torch.nan)])
         self.classes = [*self.classes, *new]
+
+    def drop(self, classes: Sequence[int]) -> None:
+        """Forget the rows of some classes."""
+        kept = [row for row, name in enumerate(self.classes) if name not in classes]
+        self.weight_RF = nn.Parameter(self.weight_RF.detach()[kept].clone())
+        self.bias_R = nn.Parameter(self.bias_R.detach()[kept].clone())
+        self.means_RF = None if self.means_RF is None else self.means_RF[kept]
+        self.classes = [self.classes[row] for row in kept]
+
+    @torch.no_grad()
+    def hand_over(self, rows: Mapping[int, int]) -> None:
+        """Give classes the rows of others: new class id by the id whose row it gets; both must have one."""
+        weight_RF, bias_R = self.weight_RF.clone(), self.bias_R.clone()
+        for giver, taker in rows.items():
+            place, row = self.classes.index(taker), self.classes.index(giver)
+            self.weight_RF[place], self.bias_R[place] = weight_RF[row], bias_R[row]
 
     def forward(self, images_NCHW: Tensor, layer: str = "") -> Tensor:
         """Logits (N, R), in the order of `classes`, of images or of a layer's activations."""

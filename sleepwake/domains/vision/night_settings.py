@@ -1,119 +1,10 @@
-"""What a vision recipe can say of dreams, practice, verdicts, rehearsal and consolidation. Imports no torch."""
+"""What a vision recipe can say of practice, verdicts, rehearsal and consolidation. Imports no torch."""
 
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from sleepwake.domains.vision.wake_settings import VaeShape
 from sleepwake.settings import Own, Settings
-
-
-class NoDreamer(Settings):
-    """Nothing is dreamed."""
-
-    type: Literal["none"] = "none"
-    """For recipes without nights whose replay isn't generated."""
-
-
-class DreamerSettings(Settings):
-    """What dreamers with generators of their own have."""
-
-    ratio: float | Literal["1/N"] = "1/N"
-    """Weight of the day's own images beside replay; "1/N": one part in the tasks so far; 0: replay alone."""
-    restart: bool = False
-    """Begin each day with fresh weights, and learn the past from the draws of the day before alone."""
-    lean: Literal["boundary", "mix"] = "boundary"
-    """How a dream of a leans towards b. Boundary: draws of a, the nearest to b of a larger pool; mix: pixels of both."""
-    dreams: int = Field(default=64, ge=1)
-    """Images dreamed for each challenge."""
-
-
-class VaeSettings(DreamerSettings, VaeShape):
-    """What both variational autoencoders have."""
-
-    frozen: bool = True
-    """True: small ones that never learn again, so that old dreams can't drift; `ratio` and `restart` are then unused. False: one that
-    learns the day's data mixed with its own replay (deep generative replay)."""
-    moments: Literal["fresh", "kept"] = "fresh"
-    """What Adam knows of past gradients when a day begins, as `wake.moments`; kept only where the weights go on learning."""
-    guide: float = Field(default=0.0, ge=0)
-    """Weight of the learner's own loss on what is decoded, so that it names it as it was told (Graffieti et al., equation 14: eta)."""
-
-
-class VaeDreamer(VaeSettings):
-    """Variational autoencoder (Kingma & Welling 2014)."""
-
-    type: Literal["vae"]
-    """Frozen: one a class. Not frozen: one for all, without labels; the learner names what it draws."""
-
-
-class CvaeDreamer(VaeSettings):
-    """Conditional variational autoencoder (Sohn et al. 2015)."""
-
-    type: Literal["cvae"]
-    """It is told the class. Frozen: one a task. Not frozen: one for all."""
-
-
-class WganDreamer(DreamerSettings):
-    """Wasserstein GAN with gradient penalty (Gulrajani et al. 2017), the generator of Shin et al. 2017."""
-
-    type: Literal["wgan"]
-    """One for all classes, without labels, which learns the day's images mixed with its own draws; the learner names what it draws."""
-    latent: int = Field(default=64, ge=1)
-    """Size of the noise from which an image is drawn."""
-    channels: list[Annotated[int, Field(ge=1)]] = Field(default=[16, 32])
-    """Channels of the critic's convolutions, each of which halves height and width; the generator mirrors them. Empty: `hidden`."""
-    hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[400, 400], min_length=1)
-    """Without `channels`: units of the hidden layers of both."""
-    penalty: float = Field(default=10.0, ge=0)
-    """Weight of the gradient penalty: lambda."""
-    critic_steps: int = Field(default=3, ge=1)
-    """The critic's steps for each of the generator's."""
-    steps: int = Field(default=1500, ge=1)
-    """The generator's steps a day."""
-    batch: int = Field(default=64, ge=1)
-    """Images a step."""
-    lr: float = Field(default=5e-4, gt=0)
-    """Learning rate of both (Adam with betas 0.5 and 0.9)."""
-    end_factor: float = Field(default=1.0, gt=0, le=1)
-    """Each day the rate falls linearly to this share of itself; 1: it stays."""
-
-
-class FeedbackDreamer(Settings):
-    """The learner's own decoder (`learner.feedback`), as it was before the day; no weights of its own."""
-
-    type: Literal["feedback"]
-    """Replay through feedback (van de Ven & Tolias 2018)."""
-
-
-class DiffusionDreamer(Settings):
-    """A diffusion model that learned procedural strokes on the first day and is frozen, with one soft prompt a dreamed class."""
-
-    type: Literal["diffusion"]
-    """Prompts are optimised through the sampler's steps by the learner; they alone change (after Dream2Learn, arXiv 2603.01935)."""
-    channels: list[Annotated[int, Field(ge=8, multiple_of=8)]] = Field(default=[16, 32], min_length=1)
-    """Channels of the UNet at each size; each size is half of the one before."""
-    text: int = Field(default=32, ge=2, multiple_of=2)
-    """Width of the text encoder and of a soft prompt's vectors."""
-    steps: int = Field(default=300, ge=1)
-    """Optimizer steps on drawings of strokes, on the first day only."""
-    batch: int = Field(default=32, ge=1)
-    """Drawings a step."""
-    lr: float = Field(default=4e-3, gt=0)
-    """Learning rate on drawings (Adam)."""
-    ddim: int = Field(default=2, ge=1, le=1000)
-    """DDIM steps from noise to image; one step fools the learner more easily than it draws what was asked."""
-    prompt_steps: int = Field(default=30, ge=1)
-    """Optimizer steps of the prompts: of all classes each day, of all challenges each round."""
-    prompt_batch: int = Field(default=8, ge=1)
-    """Images a prompt and step."""
-    prompt_lr: float = Field(default=0.02, gt=0)
-    """Learning rate of the prompts (Adam)."""
-    dreams: int = Field(default=32, ge=1)
-    """Images dreamed for each challenge."""
-
-
-Dreamer = Annotated[NoDreamer | VaeDreamer | CvaeDreamer | WganDreamer | FeedbackDreamer | DiffusionDreamer, Field(discriminator="type")]
 
 
 class NoChallenger(Settings):
@@ -176,6 +67,21 @@ class PeersJudge(Settings):
     """Least mean probability of the intended class for a dream to be accepted."""
 
 
+class NoveltyJudge(Settings):
+    """The same networks, asked whether a dream is of none of the classes that they know."""
+
+    type: Literal["novelty"]
+    """They never see a dream and never guide one. Rejects what has collapsed onto a known class, and copies of another dream."""
+    members: int = Field(default=2, ge=1)
+    """How many classifiers."""
+    hidden: list[Annotated[int, Field(ge=1)]] = Field(default=[128, 128], min_length=1)
+    """Units of each member's hidden layers."""
+    known: float = Field(default=0.9, gt=0, le=1)
+    """A dream is of a known class where the members' mean probability of one is above this."""
+    copy_within: float = Field(default=0.02, ge=0)
+    """A dream is a copy where its pixels' root mean square distance from an earlier one is below this."""
+
+
 class SelfJudge(Settings):
     """Control: the learner's own snapshot of the round's start."""
 
@@ -201,7 +107,7 @@ class OracleJudge(Settings):
     """The bound of what a better judge could bring."""
 
 
-Judge = Annotated[NoJudge | PeersJudge | SelfJudge | RandomJudge | OracleJudge | Own, Field(discriminator="type")]
+Judge = Annotated[NoJudge | PeersJudge | NoveltyJudge | SelfJudge | RandomJudge | OracleJudge | Own, Field(discriminator="type")]
 
 
 class SupervisedRehearsal(Settings):
@@ -226,7 +132,29 @@ class SupervisedRehearsal(Settings):
     """With fewer accepted dreams the round doesn't train."""
 
 
-Rehearse = SupervisedRehearsal
+class ClassesRehearsal(Settings):
+    """Accepted dreams become classes of their own, with rows that are trained on them beside what was known (after Dream2Learn)."""
+
+    needs: ClassVar[tuple[str, ...]] = ("dreams",)
+    type: Literal["classes"]
+    """Without a judge stage every dream counts as accepted."""
+    slots: int = Field(default=10, ge=1)
+    """How many dreamed classes there may be; a slot is free again when its row has gone to a new class of the stream."""
+    accept: float = Field(default=0.5, ge=0, le=1)
+    """A challenge becomes a class where at least this share of its dreams was accepted."""
+    label: Literal["own", "shape"] = "own"
+    """Own: a row of its own. Shape (control): the class that it was dreamed from, so that dreams only augment."""
+    steps: int = Field(default=150, ge=0)
+    """Optimizer steps a round; 0 (control): rows that were never trained."""
+    batch: int = Field(default=64, ge=1)
+    """Dreams a step, and as many of what was learned before."""
+    lr: float = Field(default=1e-3, gt=0)
+    """Learning rate (Adam); halved for each night rolled back."""
+    share: float = Field(default=0.3, ge=0, le=1)
+    """Weight of the dreams in the loss."""
+
+
+Rehearse = Annotated[SupervisedRehearsal | ClassesRehearsal, Field(discriminator="type")]
 
 
 class DistilConsolidation(Settings):

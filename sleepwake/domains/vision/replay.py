@@ -44,6 +44,11 @@ class NoMemory:
         """None."""
         return None
 
+    def recall(self, mind: Mind) -> Source:
+        """What was learned so far, for the night, where nothing is stored: draws of every class."""
+        drawn: Source = mind.dreamer.source(mind.dreamer.classes, mind.learner.net.copy())
+        return drawn
+
     def store(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Facts:
         """Nothing."""
         return {}

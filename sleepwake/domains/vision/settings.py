@@ -45,6 +45,8 @@ CLASSES: dict[str, dict[str, str]] = {
         "wgan": f"{_HERE}.adversarial_dreamers:WganDreamer",
         "feedback": f"{_HERE}.feedback:FeedbackDreamer",
         "diffusion": f"{_HERE}.diffusion_dreamers:DiffusionDreamer",
+        "mix": f"{_HERE}.mix_dreamers:MixDreamer",
+        "pictures": f"{_HERE}.mix_dreamers:PicturesDreamer",
     },
     "challenger": {
         "none": f"{_HERE}.absent:NoChallenger",
@@ -54,6 +56,7 @@ CLASSES: dict[str, dict[str, str]] = {
     "judge": {
         "none": f"{_HERE}.judges:NoJudge",
         "peers": f"{_HERE}.judges:Peers",
+        "novelty": f"{_HERE}.novelty:Novelty",
         "self": f"{_HERE}.judges:Self",
         "random": f"{_HERE}.judges:Random",
         "oracle": f"{_HERE}.judges:Oracle",
@@ -73,7 +76,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "bic": f"{_HERE}.mean_heads:BiasCorrected",
     },
     "probes": {"none": f"{_HERE}.absent:NoProbes", "kept": f"{_HERE}.probes:Kept", "dreamed": f"{_HERE}.probes:Dreamed"},
-    "rehearse": {"supervised": f"{_HERE}.rehearsal:Supervised"},
+    "rehearse": {"supervised": f"{_HERE}.rehearsal:Supervised", "classes": f"{_HERE}.dreamed_classes:Classes"},
     "consolidate": {"distil": f"{_HERE}.consolidation:Distil"},
 }
 """Which class does what a `type` names, by kind. To add one: its file, its settings class in the union, its line here."""

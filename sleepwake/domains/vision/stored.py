@@ -1,5 +1,6 @@
 """Memory of stored images: how many, which, and what is learned of them again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -47,6 +48,10 @@ class ExactMemory:
         if solver is None or not self.images:
             return None
         return answered(Shuffled(self.all()), self.settings, solver)
+
+    def recall(self, mind: Mind) -> Source:
+        """What was learned so far, for the night: all that is stored, as it was labelled."""
+        return Shuffled(replace(self.all(), logits_NK=None))
 
     def all(self) -> Batch:
         """Everything that is stored."""
@@ -105,7 +110,7 @@ class ExactMemory:
     @property
     def size(self) -> int:
         """Bytes of an item with what is kept beside it."""
-        logits = 4 * len(self.space.classes) if self.settings.target == "logits" else 0
+        logits = 4 * self.space.width if self.settings.target == "logits" else 0
         chance = 8 if self.settings.keep == "reservoir" else 0
         return self.space.pixels * (4 if self.space.layer else 1) + logits + chance
 
@@ -157,7 +162,7 @@ def merge(stored: Stored, name: int, items: Tensor) -> None:
 @torch.no_grad()
 def said(net: Classifier, images_NCHW: Tensor) -> Tensor:
     """Logits (N, K) by class, not a number where the network has no row."""
-    logits_NK = torch.full((len(images_NCHW), len(net.space.classes)), torch.nan, device=images_NCHW.device)
+    logits_NK = torch.full((len(images_NCHW), net.space.width), torch.nan, device=images_NCHW.device)
     logits_NK[:, net.classes] = torch.cat([net(part) for part in images_NCHW.split(4096)])
     return logits_NK
 

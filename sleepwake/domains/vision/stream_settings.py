@@ -26,6 +26,8 @@ class StreamSettings(Settings):
     """Chunks of each class, where the kind is "mixed" and the data know of none; CORe50's chunks are its sessions."""
     train_per_class: int = Field(default=0, ge=0)
     """At most so many training images a class, the first in file order; 0 for all."""
+    side: int = Field(default=0, ge=0)
+    """Pixels of a side that images are scaled to, before anything else is done to them (bilinear); 0: as they are."""
     pad: int = Field(default=0, ge=0)
     """Black pixels on each side of an image."""
 

@@ -127,7 +127,7 @@ class Counting:
         self.space = space
         self.net: Statistics = (Discriminant if isinstance(settings, SldaLearner) else Ridge)(settings, space)
 
-    def open(self, task: Task, seed: int) -> None:
+    def open(self, task: Task, seed: int, examples: Batch | None = None) -> None:
         """Know the task's classes."""
         self.net.grow(self.space.ids(task.parts), seed)
 

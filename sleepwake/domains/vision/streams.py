@@ -1,7 +1,7 @@
 """Streams: how data sets are dealt out to days. Every read of images passes the guard."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,44 @@ class Lesson:
 
 
 @dataclass(frozen=True)
+class Scaled:
+    """Images of another size, scaled when they are read."""
+
+    images_NHWC: Pixels
+    side: int
+
+    @property
+    def dtype(self) -> Any:
+        """As they were."""
+        return self.images_NHWC.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Four."""
+        return self.images_NHWC.ndim
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Count, side, side, channels."""
+        return (len(self), self.side, self.side, self.images_NHWC.shape[3])
+
+    def __len__(self) -> int:
+        return len(self.images_NHWC)
+
+    def __getitem__(self, places_N: Any, /) -> Array:
+        pixels_NCHW = torch.from_numpy(self.images_NHWC[places_N]).permute(0, 3, 1, 2).float()
+        size = (self.side, self.side)
+        other_NCHW = torch.nn.functional.interpolate(pixels_NCHW, size, mode="bilinear", antialias=True, align_corners=False)
+        found: Array = other_NCHW.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+        return found
+
+
+def scaled(images: Images, side: int) -> Images:
+    """A data set whose images are scaled as they are read."""
+    return replace(images, train_NHWC=Scaled(images.train_NHWC, side), test_NHWC=Scaled(images.test_NHWC, side))
+
+
+@dataclass(frozen=True)
 class Test:
     """A test set, and the tasks after which it counts: those that taught one of its classes."""
 
@@ -81,6 +119,7 @@ class Stream:
     """Tasks and tests over data sets."""
 
     def __init__(self, settings: StreamSettings, sets: Sequence[Images], seed: int, device: torch.device, guard: Guard) -> None:
+        sets = [scaled(images, settings.side) for images in sets] if settings.side else sets
         self.settings, self.images, self.guard = settings, sets[0], guard
         if len(sets) > 1 and settings.kind != "domains":
             raise DataError(f"stream.data names {len(sets)} data sets", 'several are for kind = "domains"')

@@ -73,6 +73,27 @@ class Answered:
         return one_hot_by_block(self.solvers[0], response_NK) if self.hard else response_NK
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Replay, and dreams of classes that never existed, which only the learner may see: its judges stay innocent of them.
+
+    Attributes:
+        replay: of earlier classes; None on a day without.
+        dreams: labelled with their own ids.
+        weight: of the dreams in the loss, in [0, 1); day and replay share the rest.
+        batch: dreams a step.
+    """
+
+    replay: Source | None
+    dreams: Source
+    weight: float
+    batch: int
+
+    def draw(self, n: int, seed: int) -> Batch:
+        """Dreams and replay are parts of a loss, never one batch."""
+        raise AssertionError("draw from one of the two")
+
+
 def exemplars(source: Source) -> Batch:
     """All that a source of stored images draws from, as it was stored."""
     while isinstance(source, Answered):

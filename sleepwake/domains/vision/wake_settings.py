@@ -295,6 +295,19 @@ class FirstDay(Settings):
     """Learning rate of rows and body alike; 0: `wake.lr`."""
 
 
+class DreamedClasses(Settings):
+    """What classes that never existed do by day, where the night makes them (`[sleep.rehearse] type = "classes"`)."""
+
+    weight: float = Field(default=0.2, ge=0, lt=1)
+    """Weight of the dreams in the loss; the day and replay share the rest."""
+    batch: int = Field(default=32, ge=1)
+    """Dreams a step."""
+    pool: int = Field(default=64, ge=1)
+    """Images of each dreamed class that are drawn when the day begins; none is stored."""
+    mapping: Literal["wins", "none"] = "wins"
+    """Whether a task's new classes begin with the rows of the dreamed classes for which the learner takes their images the most often."""
+
+
 class Wake(Settings):
     """[wake]: how a task is learned by day: L = (1/N) current + (1 - 1/N) replay, N tasks so far."""
 
@@ -323,6 +336,8 @@ class Wake(Settings):
     """Within each day the rates fall linearly to this share of themselves; 1: they stay."""
     body_lr: float = Field(default=0.0, ge=0)
     """Learning rate of the body after the first day; 0: the same as the head's."""
+    dreams: DreamedClasses = DreamedClasses()
+    """Dreamed classes by day."""
     first: FirstDay = FirstDay()
     """What the first day does otherwise, when there is nothing yet to forget."""
     ratio: float | Literal["1/N"] = "1/N"

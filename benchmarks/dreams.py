@@ -1,0 +1,81 @@
+"""Dreamed classes and their controls: forward transfer, accuracy and forgetting, paired by seed (after Dream2Learn, arXiv 2603.01935).
+
+    python benchmarks/dreams.py --data ../shared/data            # run what the ledger lacks, then print
+    python benchmarks/dreams.py --print
+    python benchmarks/dreams.py --recipes vision/dream-digits --seeds 100   # one seed, to settle settings on
+
+Ledger: benchmarks/results/dreams.jsonl, one JSON line a finished run. Wanted: FWT_remap positive, and above interpolation, random prompts, no
+oracle, mapping without dreams and equal compute by a paired 95 % interval; labels of the conditioning class and real images stand beside.
+"""
+
+import argparse
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from sleepwake.engines import Processes
+from sleepwake.statistics import estimate
+from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
+
+LEDGER = Path("benchmarks/results/dreams.jsonl")
+ALONE = ("policy.nights=0", 'morning.probes="none"', 'dreamer={type="none"}', 'challenger={type="none"}', 'judge={type="none"}')
+"""Experience replay by day, and nothing by night."""
+ARMS: dict[str, tuple[str, ...]] = {
+    "dreams": (),
+    "interpolated images": ('dreamer={type="mix"}',),
+    "random prompts": ('dreamer.first="random"', "dreamer.prompt_steps=0"),
+    "no oracle": ('dreamer.stop={type="fixed"}',),
+    "mapping without dreams": ("sleep.rehearse.steps=0", "wake.dreams.weight=0"),
+    "dreams without mapping": ('wake.dreams.mapping="none"',),
+    "labels of the class dreamed from": ('sleep.rehearse.label="shape"',),
+    "ER, equal steps": (*ALONE, "wake.steps=450"),
+    "ER": ALONE,
+}
+"""What each arm says beyond the recipe."""
+FIGURES = ("fwt_remap", "fwt_gem", "fwt_probe", "fwt_speed", "acc", "forgetting_rwalk")
+"""Of the summary, in hundredths."""
+
+
+def show(recipe: str, runs: dict[str, dict[str, Any]], seeds: list[int]) -> None:
+    """Print a recipe's arms, from summaries by key of their arms."""
+    found = {
+        name: {seed: runs[key] for seed in seeds if (key := Arm(recipe, seed, settings).key) in runs} for name, settings in ARMS.items()
+    }
+    print(f"\n| {recipe} | seeds | " + " | ".join(FIGURES) + " | FWT_remap of dreams above it | seconds |")
+    print("| --- " * (len(FIGURES) + 4) + "|")
+    for name, by_seed in found.items():
+        if not by_seed:
+            continue
+        cells = []
+        for figure in FIGURES:
+            told = estimate([100 * summary[figure] for summary in by_seed.values()])
+            cells.append(f"{told.mean:.1f} +- {told.half:.1f}" if len(by_seed) > 1 else f"{told.mean:.1f}")
+        both = [seed for seed in by_seed if seed in found["dreams"]]
+        gap = estimate([100 * (found["dreams"][seed]["fwt_remap"] - by_seed[seed]["fwt_remap"]) for seed in both]) if both else None
+        above = f"{gap.mean:+.1f} +- {gap.half:.1f}" if gap and name != "dreams" else ""
+        seconds = fmean(summary["wall_s"] for summary in by_seed.values())
+        print(f"| {name} | {len(by_seed)} | {' | '.join(cells)} | {above} | {seconds:.0f} |")
+
+
+def main() -> None:
+    """Run what is missing, print a table for each recipe."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--print", action="store_true", dest="only_print")
+    parser.add_argument("--data", default="../shared/data")
+    parser.add_argument("--seeds", default="0-4")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--recipes", nargs="*", default=["vision/dream-digits"])
+    parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS), metavar="ARM")
+    args = parser.parse_args()
+    seeds = parse_seeds(args.seeds)
+    for recipe in args.recipes:
+        arms = [Arm(recipe, seed, ARMS[name]) for seed in seeds for name in args.arms]
+        if not args.only_print:
+            sweep(
+                arms, LEDGER, Path("checkpoints/dreams"), Processes(args.jobs), ["--data", args.data], lambda text: print(text, flush=True)
+            )
+        show(recipe, {line["recipe_sha256"]: line["summary"] for line in read_ledger(LEDGER)}, seeds)
+
+
+if __name__ == "__main__":
+    main()

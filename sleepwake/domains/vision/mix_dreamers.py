@@ -1,0 +1,142 @@
+"""Dreamers without a generator: mixtures of stored images, which say what a generator adds; and real images of other classes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors, tensor_bytes
+from sleepwake.domains.vision.challengers import Challenge
+from sleepwake.domains.vision.data_sets import Images, npz
+from sleepwake.domains.vision.dreamed_classes import told, untold
+from sleepwake.domains.vision.dreamer_settings import MixDreamer as Settings
+from sleepwake.domains.vision.dreamer_settings import PicturesDreamer as PicturesSettings
+from sleepwake.domains.vision.images import Batch, Space, fitted
+from sleepwake.domains.vision.networks import Classifier
+from sleepwake.domains.vision.stream_settings import NpzStream
+from sleepwake.domains.vision.training import Shuffled
+from sleepwake.domains.vision.transfer import drawn
+from sleepwake.records import Facts, Task
+from sleepwake.seeds import seed as seed_at
+
+
+class MixDreamer:
+    """Keeps a few images a class; a dream of a that leans to b is (1 - distance / 2) of an a and distance / 2 of a b."""
+
+    def __init__(self, settings: Settings | PicturesSettings, space: Space) -> None:
+        self.settings, self.space = settings, space
+        self.images: dict[int, Tensor] = {}
+        """Images of each class (N, C, H, W), uint8."""
+        self.inventory: dict[int, Challenge] = {}
+        """What was asked of each dreamed class that there is, by its id."""
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """Ids of the classes that were learned."""
+        return tuple(self.images)
+
+    def fit(self, task: Task, examples: Batch, replay: Any, learner: Any, seed: int) -> Facts:
+        """Keep some images of each new class."""
+        few = examples.take(drawn(examples.labels_N, self.settings.kept, seed))
+        for name in self.space.ids(task.parts):
+            if name not in self.images:
+                self.images[name] = (few.images_NCHW[few.labels_N == name] * 255).round().to(torch.uint8)
+        return {"steps": 0, "samples": 0}
+
+    def source(self, classes: Sequence[int], namer: Classifier) -> Shuffled:
+        """What is kept of some classes."""
+        labels = [name for name in classes for _ in range(len(self.images[name]))]
+        images_NCHW = torch.cat([self.images[name] for name in classes]).float() / 255
+        return Shuffled(Batch(images_NCHW, torch.tensor(labels, dtype=torch.int64, device=self.space.device)))
+
+    def draw(self, n: int, seed: int, classes: Sequence[int], namer: Classifier) -> Batch:
+        """N of them."""
+        return self.source(classes, namer).draw(n, seed)
+
+    def dream(self, challenges: Sequence[Challenge], learner: Any, seed: int) -> Batch:
+        """Images for each challenge (a, b, distance)."""
+        each = self.settings.dreams
+        mixed = [self._mixed(challenge, each, seed_at(seed, place)) for place, challenge in enumerate(challenges)]
+
+        def spread(values: list[int] | list[float], kind: torch.dtype) -> Tensor:
+            return torch.tensor(values, dtype=kind, device=self.space.device).repeat_interleave(each)
+
+        return Batch(
+            torch.cat(mixed),
+            spread([challenge.shape for challenge in challenges], torch.int64),
+            lures_N=spread([challenge.lure for challenge in challenges], torch.int64),
+            distances_N=spread([challenge.distance for challenge in challenges], torch.float32),
+        )
+
+    def _mixed(self, challenge: Challenge, n: int, seed: int) -> Tensor:
+        chance = generator(seed)
+        one_NCHW, other_NCHW = (
+            images[torch.randint(len(images), (n,), generator=chance, device="cpu").to(images.device)].float() / 255
+            for images in (self.images[challenge.shape], self.images[challenge.lure])
+        )
+        return torch.lerp(one_NCHW, other_NCHW, challenge.distance / 2)
+
+    def adopt(self, name: int, challenge: Challenge) -> None:
+        """Remember what was mixed, under the id of a dreamed class."""
+        self.inventory[name] = challenge
+
+    def forget(self, names: Sequence[int]) -> None:
+        """Remember it no longer."""
+        for name in names:
+            del self.inventory[name]
+
+    def again(self, names: Sequence[int], each: int, seed: int) -> Tensor:
+        """Mix so many images (P, each, C, H, W) of each dreamed class."""
+        return torch.stack([self._mixed(self.inventory[name], each, seed_at(seed, name)) for name in names])
+
+    def save(self, folder: Path) -> None:
+        """The images, and what was mixed."""
+        save_json({"classes": self.classes, "inventory": told(self.inventory)}, folder / "dreamer.json")
+        save_tensors({str(name): images for name, images in self.images.items()}, folder / "images.safetensors")
+
+    def load(self, folder: Path) -> None:
+        """Copy what `save` wrote."""
+        state, images = load_json(folder / "dreamer.json"), load_tensors(folder / "images.safetensors", self.space.device)
+        self.images = {name: images[str(name)] for name in state["classes"]}
+        self.inventory = untold(state["inventory"])
+
+    def metrics(self) -> Facts:
+        """Classes and bytes; they are images."""
+        size = tensor_bytes(self.images)
+        return {"classes": len(self.images), "bytes": size, "memory": {"images": size}}
+
+
+class PicturesDreamer(MixDreamer):
+    """Gives each pair of classes that is ever asked for the next class of another data set, round and round."""
+
+    settings: PicturesSettings
+
+    def __init__(self, settings: PicturesSettings, space: Space) -> None:
+        super().__init__(settings, space)
+        self.pairs: list[str] = []
+        """Pairs in the order in which they were first asked for."""
+        self.others: Images | None = None
+
+    def _mixed(self, challenge: Challenge, n: int, seed: int) -> Tensor:
+        if self.others is None:
+            (self.others,) = npz(NpzStream(type="npz", data=self.settings.data), ())
+        pair = f"{challenge.shape}-{challenge.lure}"
+        if pair not in self.pairs:
+            self.pairs.append(pair)
+        classes = list(self.others.classes.values())
+        places_N = torch.from_numpy(self.others.train_labels_N == classes[self.pairs.index(pair) % len(classes)]).nonzero()[:, 0]
+        chosen_N = places_N[torch.randint(len(places_N), (n,), generator=generator(seed), device="cpu")]
+        images_NHWC = torch.from_numpy(self.others.train_NHWC[chosen_N.numpy()]).to(self.space.device)
+        return fitted(images_NHWC.permute(0, 3, 1, 2).float() / self.others.white, self.space.shape)
+
+    def save(self, folder: Path) -> None:
+        """What the other keeps, and the pairs."""
+        super().save(folder)
+        save_json(self.pairs, folder / "pairs.json")
+
+    def load(self, folder: Path) -> None:
+        """Copy what `save` wrote."""
+        super().load(folder)
+        self.pairs = load_json(folder / "pairs.json")

@@ -1,0 +1,37 @@
+"""The judge of dreamed classes: is it none of those that are known? Its networks never guided a dream and never learn one."""
+
+import torch
+
+from sleepwake.domains.vision.images import Batch
+from sleepwake.domains.vision.judges import Peers, Surroundings
+from sleepwake.domains.vision.night_settings import NoveltyJudge, PeersJudge
+from sleepwake.records import Verdicts
+
+
+class Novelty(Peers):
+    """Peers, asked another question."""
+
+    def __init__(self, settings: NoveltyJudge, around: Surroundings) -> None:
+        super().__init__(PeersJudge(type="peers", members=settings.members, hidden=settings.hidden), around)
+        self.asked = settings
+
+    def verdicts(self, material: Batch, seed: int) -> Verdicts:
+        """Reward 1 minus the members' mean probability of the likeliest known class; 0 for a copy of an earlier dream of the batch."""
+        assert self.frozen, "the judge was not frozen"
+        chances_NK = torch.stack([member.response(material.images_NCHW) for member in self.frozen]).mean(dim=0)
+        likeliest_N, class_N = chances_NK.max(dim=1)
+        copies_N = copies(material, self.asked.copy_within)
+        rewards, reasons = [], []
+        for chance, name, copied in zip(likeliest_N.tolist(), class_N.tolist(), copies_N.tolist(), strict=True):
+            known = chance > self.asked.known
+            rewards.append(0.0 if copied else min(1.0, max(0.0, 1.0 - chance)))
+            reasons.append("a copy of another dream" if copied else f"is {self.around.space.classes[name]}" if known else "")
+        return Verdicts(tuple(rewards), tuple(reasons), threshold=1.0 - self.asked.known)
+
+
+def copies(material: Batch, within: float) -> torch.Tensor:
+    """Which images (N,) are nearer to an earlier one than a root mean square distance of their pixels."""
+    flat_ND = material.images_NCHW.flatten(start_dim=1)
+    near_NN = torch.cdist(flat_ND, flat_ND, compute_mode="donot_use_mm_for_euclid_dist") / flat_ND.shape[1] ** 0.5 < within
+    copied_N: torch.Tensor = near_NN.tril(diagonal=-1).any(dim=1)
+    return copied_N

@@ -1,0 +1,222 @@
+"""Classes that never existed: their rows, how new classes take them over, who may see them, and the whole of it day by day."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from days import a_round, contents, day, saved
+from frozen_models import of_pixels
+
+from sleepwake import recipe as recipes
+from sleepwake.domains.vision.challengers import Challenge
+from sleepwake.domains.vision.domain import Vision, build
+from sleepwake.domains.vision.images import Batch, Space
+from sleepwake.domains.vision.learners import terms
+from sleepwake.domains.vision.mapping import greedy, remapped, wins
+from sleepwake.domains.vision.networks import Classifier
+from sleepwake.domains.vision.night_settings import NoveltyJudge
+from sleepwake.domains.vision.novelty import Novelty, copies
+from sleepwake.domains.vision.training import Beside, Shuffled
+from sleepwake.domains.vision.wake_settings import MlpLearner, Wake
+from sleepwake.errors import RecipeError
+from sleepwake.records import Task
+from sleepwake.roles import Mind
+
+CPU = torch.device("cpu")
+SPACE = Space((1, 1, 2), ("a", "b", "c", "d"), CPU, 0, tasks=((0, 1), (2, 3)), dreams=3)
+RECIPE = Path(__file__).parent.parent / "recipes" / "vision" / "tiny-classes.toml"
+MIX = 'dreamer={type="mix", kept=10, dreams=12}'
+
+
+def made(*chosen: str) -> Vision:
+    return build(recipes.load(RECIPE, [MIX, *chosen], 100), "cpu", ())
+
+
+def plain(*classes: int) -> Classifier:
+    net = Classifier(MlpLearner(hidden=[2]), SPACE, seed=1)
+    net.grow(classes, seed=2)
+    return net
+
+
+def batch(images: list[list[float]], labels: list[int]) -> Batch:
+    return Batch(torch.tensor(images, device=CPU)[:, None, None], torch.tensor(labels, device=CPU))
+
+
+def test_greedy_mapping_by_hand() -> None:
+    """The most wins first: 9 blanks the first class and the second row, then 4 is the best that is left; nobody gets a row without a win."""
+    assert greedy(torch.tensor([[5, 9, 0], [4, 8, 0], [0, 7, 0]], device=CPU)) == {0: 1, 1: 0}
+    assert greedy(torch.zeros((2, 3), dtype=torch.int64, device=CPU)) == {}
+
+
+def test_wins_are_counted_among_the_rows_that_compete() -> None:
+    net = plain(0, 1, 4, 5)
+    with torch.no_grad():
+        for weight in net.body.parameters():
+            weight.copy_(torch.eye(2, device=CPU) if weight.dim() == 2 else torch.zeros(2, device=CPU))
+        net.weight_RF.copy_(torch.tensor([[9.0, 9.0], [9.0, 9.0], [1.0, 0.0], [0.0, 1.0]], device=CPU))
+        net.bias_R.zero_()
+    images = batch([[1.0, 0.0], [0.8, 0.1], [0.1, 0.9], [0.0, 1.0], [1.0, 0.2]], [2, 2, 2, 3, 3])
+    assert wins(net, images, [2, 3], [4, 5]).tolist() == [[2, 1], [1, 1]]
+    assert set(net.answer(images.images_NCHW).tolist()) <= {0, 1}, "a dreamed class is never the answer to a test"
+    assert net.dreamed == [4, 5]
+
+
+def test_rows_are_handed_over_and_dropped() -> None:
+    net = plain(0, 1, 4, 5, 2)
+    rows, biases = net.weight_RF.detach().clone(), net.bias_R.detach().clone()
+    net.hand_over({5: 2})
+    net.drop([5])
+    assert net.classes == [0, 1, 4, 2]
+    assert torch.equal(net.weight_RF, rows[[0, 1, 2, 3]])
+    assert torch.equal(net.bias_R, biases[[0, 1, 2, 3]])
+
+
+def test_remapping_looks_at_own_rows_too_and_changes_a_copy() -> None:
+    net = plain(0, 1, 2, 3)
+    before = net.weight_RF.detach().clone()
+    images = batch([[1.0, 0.0], [0.0, 1.0]] * 4, [2, 3] * 4)
+    right = (remapped(net, images, [2, 3]).answer(images.images_NCHW, only=[2, 3]) == images.labels_N).float().mean()
+    assert torch.equal(net.weight_RF, before)
+    assert float(right) >= 0.5, "of two rows one way round is at least as good as chance"
+
+
+def test_dreams_take_their_weight_off_day_and_replay() -> None:
+    """Task 2 of 2: r = 1/2 each, of the 0.8 that dreams leave."""
+    source = Shuffled(batch([[0.0, 1.0]], [0]))
+    parts = terms(Wake(), SPACE, Task(1, "c-d", ("c", "d")), batch([[0.0, 0.0]], [2]), Beside(source, source, 0.2, 7))
+    assert [(part.weight, part.batch) for part in parts] == [(0.4, 64), (0.4, 64), (0.2, 7)]
+    alone = terms(Wake(), SPACE, Task(1, "c-d", ("c", "d")), batch([[0.0, 0.0]], [2]), Beside(None, source, 0.2, 7))
+    assert [part.weight for part in alone] == [0.8, 0.2]
+
+
+def test_the_judge_of_novelty_by_hand(tmp_path: Path) -> None:
+    domain = made()
+    mind = domain.mind()
+    day(domain, mind)
+    assert isinstance(mind.judge, Novelty)
+    mind.judge.freeze(saved(mind, tmp_path / "mind"))
+    known = domain.examples(domain.tasks[0]).take(torch.arange(30, device=CPU))
+    chances = torch.stack([member.response(known.images_NCHW) for member in mind.judge.frozen]).mean(dim=0).max(dim=1)
+    verdicts = mind.judge.verdicts(known, 0)
+    for reward, reason, chance, name in zip(
+        verdicts.rewards, verdicts.reasons, chances.values.tolist(), chances.indices.tolist(), strict=True
+    ):
+        assert reward == pytest.approx(1 - chance, abs=1e-6)
+        assert reason == (f"is {domain.space.classes[name]}" if chance > 0.9 else "")
+    assert sum(not taken for taken in verdicts.accepted) > 20, "real digits are known"
+    twice = known.concat(known.take(torch.arange(3, device=CPU)))
+    assert mind.judge.verdicts(twice, 0).rewards[-3:] == (0.0, 0.0, 0.0)
+    assert copies(batch([[0.0, 0.0], [0.0, 0.01], [1.0, 1.0]], [0, 0, 0]), 0.02).tolist() == [False, True, False]
+    assert NoveltyJudge(type="novelty").known == 0.9
+
+
+def night(domain: Vision, mind: Mind, folder: Path) -> dict[str, object]:
+    return a_round(domain, mind, saved(mind, folder))[2]
+
+
+def test_a_night_makes_classes_and_a_day_takes_them_over(tmp_path: Path) -> None:
+    domain = made("sleep.rehearse.steps=200")
+    mind = domain.mind()
+    day(domain, mind)
+    facts = night(domain, mind, tmp_path / "dusk")
+    net, slots = mind.learner.net, range(4, 8)
+    assert net.dreamed == list(mind.dreamer.inventory)
+    assert 0 < facts["adopted"] == len(net.dreamed) <= 3
+    assert set(net.dreamed) <= set(slots)
+
+    # the rows were trained: dreams drawn again are told from all that is known
+    drawn = mind.dreamer.again(net.dreamed, 20, seed=9)
+    answers = net.answer(drawn.flatten(0, 1), only=net.classes).unflatten(0, drawn.shape[:2])
+    as_dreams = torch.isin(answers, torch.tensor(net.dreamed, device=CPU)).float().mean()
+    assert float(as_dreams) > 0.8, "mixtures of two digits at equal parts; which of the two digits leads is hard to see"
+
+    # the next task's classes begin with the rows that win their images
+    rows = {name: net.weight_RF[net.classes.index(name)].clone() for name in net.dreamed}
+    task = domain.tasks[1]
+    examples = domain.examples(task)
+    mind.learner.open(task, 1, examples)
+    gone = [name for name in rows if name not in mind.learner.net.classes]
+    assert 0 < len(gone) <= 2
+    new = [mind.learner.net.weight_RF[mind.learner.net.classes.index(name)] for name in domain.space.ids(task.parts)]
+    assert all(any(torch.equal(rows[name], row) for row in new) for name in gone)
+
+    # and what was taken over is dreamed no more
+    replay = mind.memory.source(mind, task, examples, 1)
+    assert list(mind.dreamer.inventory) == mind.learner.net.dreamed
+    assert isinstance(replay, Beside) is bool(mind.dreamer.inventory)
+    mind.learner.learn(task, examples, replay, 1)
+    assert max(domain.evaluate(mind, 2, "seen")) > 0.5
+
+
+def test_controls_leave_out_what_they_name(tmp_path: Path) -> None:
+    shape = made('sleep.rehearse={type="classes", label="shape", slots=4, steps=5}')
+    mind = shape.mind()
+    day(shape, mind)
+    night(shape, mind, tmp_path / "shape")
+    assert mind.learner.net.dreamed == []
+    assert mind.dreamer.inventory, "dreams of known classes stand beside replay all the same"
+    task = shape.tasks[1]
+    replay = mind.memory.source(mind, task, shape.examples(task), 1)
+    assert isinstance(replay, Beside)
+    assert set(replay.dreams.draw(40, 1).labels_N.tolist()) <= {0, 1}
+
+    untrained = made('sleep.rehearse={type="classes", slots=4, steps=0}', "wake.dreams.weight=0")
+    mind = untrained.mind()
+    day(untrained, mind)
+    before = mind.learner.net.only([0, 1])
+    night(untrained, mind, tmp_path / "untrained")
+    assert mind.learner.net.dreamed
+    assert all(torch.equal(one, other) for one, other in zip(before.parameters(), mind.learner.net.only([0, 1]).parameters(), strict=True))
+    assert not isinstance(mind.memory.source(mind, untrained.tasks[1], untrained.examples(untrained.tasks[1]), 1), Beside)
+
+    unmapped = made('wake.dreams.mapping="none"')
+    mind = unmapped.mind()
+    day(unmapped, mind)
+    night(unmapped, mind, tmp_path / "unmapped")
+    dreamed = list(mind.learner.net.dreamed)
+    mind.learner.open(unmapped.tasks[1], 1, unmapped.examples(unmapped.tasks[1]))
+    assert mind.learner.net.dreamed == dreamed
+
+
+@pytest.mark.parametrize("first", ["class", "random"])
+def test_a_diffusion_dreamer_draws_a_dream_again_after_a_checkpoint(tmp_path: Path, first: str) -> None:
+    with torch.device("cpu"):
+        folder = of_pixels(tmp_path / "generator")
+    few = "fit_steps=2, prompt_steps=2, prompt_batch=2, dreams=6"
+    said = f'dreamer={{type="diffusion", generator={{type="folder", folder="{folder}"}}, first="{first}", {few}}}'
+    domain = made(said)
+    mind = domain.mind()
+    day(domain, mind)
+    facts = night(domain, mind, tmp_path / "dusk")
+    names = list(mind.dreamer.inventory)
+    assert facts["adopted"] == len(names) > 0
+    drawn = mind.dreamer.again(names, 3, seed=1).detach()
+    again = domain.mind()
+    again.load(saved(mind, tmp_path / "night"))
+    assert torch.equal(again.dreamer.again(names, 3, seed=1), drawn)
+    assert contents(saved(again, tmp_path / "again")) == contents(tmp_path / "night")
+    day(domain, mind, 1)
+    day(domain, again, 1)
+    assert contents(saved(mind, tmp_path / "one")) == contents(saved(again, tmp_path / "other"))
+    assert set(again.dreamer.inventory) <= set(names)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "key"),
+    [
+        ('dreamer={type="vae"}', "dreamer.type"),
+        ('stream.scenario="task"', "stream.scenario"),
+        ('wake.head={type="cwr"}', "wake.head"),
+    ],
+)
+def test_what_dreamed_classes_can_t_go_with_is_told(chosen: str, key: str) -> None:
+    with pytest.raises(RecipeError, match=key):
+        recipes.load(RECIPE, [chosen], 0)
+
+
+def test_an_inventory_is_told_in_json() -> None:
+    from sleepwake.domains.vision.dreamed_classes import told, untold
+
+    inventory = {10: Challenge(0, 1, 0.25), 12: Challenge(1, 0, 1.0)}
+    assert untold(json.loads(json.dumps(told(inventory)))) == inventory
