@@ -101,7 +101,8 @@ def test_an_adapter_learns_alone_and_is_read_by_plain_peft(folders: dict[str, Pa
     assert torch.equal(mine.paint(["one", "three"], 2, seed=3), again.paint(["one", "three"], 2, seed=3))
     for twin in (mine, again):
         steer(twin, [Aim("three", 1, 1, 0.0)], ink(), Goal(Objective(), stopper_of(FixedStop())), 2, seed=4)
-    assert all(torch.equal(value, states(again.adapters)[name]) for name, value in states(adapters).items()), "it learns on as before"
+    one, other = states(adapters), states(again.adapters)
+    assert all(torch.equal(value, other[name]) for name, value in one.items()), "it learns on as before"
 
     plain = adapters_of(told(folders[model], kind).adapter, open_generator(told(folders[model], kind), CPU))
     with seeded(9, CPU):

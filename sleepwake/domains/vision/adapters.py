@@ -208,10 +208,11 @@ class Lora(Adapters):
         """Each by itself, since the UNet differs."""
         assert self.model is not None
         caption_1L = torch.tensor([self.generator.caption], device=self.generator.device)
+        every = [weight for key, weight in self.model.named_parameters() if ".lora_" in key]
         for place, name in enumerate(names):
             self.model.set_adapter(name)
-            for weight in (weight for other in self.names for weight in self.weights(other)):
-                weight.requires_grad_(True)  # PEFT lets the active adapter learn alone, and what was passed before would lose its gradient
+            for weight in every:  # PEFT lets the active adapter learn alone, and what was passed before would lose its gradient
+                weight.requires_grad_(True)
             yield [place], self.generator.encoded(caption_1L)
 
 
