@@ -67,7 +67,7 @@ def test_checking_a_recipe_imports_no_torch(name: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_recipes_are_in_the_wheel(tmp_path: Path) -> None:
+def test_recipes_templates_and_the_generator_are_in_the_wheel(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(command, capture_output=True, check=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -76,4 +76,5 @@ def test_the_recipes_are_in_the_wheel(tmp_path: Path) -> None:
     code = "from sleepwake import recipebook; print('\\n'.join(recipebook.names()))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "site", capture_output=True, text=True, check=True)
     assert done.stdout.split() == recipebook.names()
-    assert (tmp_path / "site" / "sleepwake" / "report.html.j2").exists()
+    generator = "domains/vision/strokes_generator/unet/diffusion_pytorch_model.safetensors"
+    assert all((tmp_path / "site" / "sleepwake" / file).exists() for file in ("report.html.j2", generator))
