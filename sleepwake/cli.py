@@ -54,6 +54,7 @@ def _warn(text: str) -> None:
 
 
 def _interrupt(*_: Any) -> None:
+    session.interrupted.set()
     raise KeyboardInterrupt
 
 
@@ -256,7 +257,9 @@ def schema() -> None:
 
 def main() -> None:
     """Entry point. A failed run ends with its traceback and exit 1."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(asked) != signal.SIG_IGN:  # nohup and background jobs of a shell ignore Ctrl-C, and mean it
+            signal.signal(asked, _interrupt)
     app()
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Event as Flag
 from typing import Any
 
 from sleepwake import derived, domains, machine, recipe
@@ -14,6 +15,9 @@ from sleepwake.errors import DamagedRunError, RecipeError, RunFolderError, Sleep
 from sleepwake.journal import Event, Journal, Tell, read
 from sleepwake.orchestrator import Orchestrator
 from sleepwake.roles import Domain
+
+interrupted = Flag()
+"""Set once the user has asked the program to stop."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,13 @@ class Session:
             run = Orchestrator(self.folder, self.recipe, self.domain, tell, time.perf_counter() - self.began)
             run.run(steps, only)
             return run.finished
-        except KeyboardInterrupt:
-            note_end(self.folder, tell, "interrupted", {})
-            raise
-        except SleepwakeError:
-            raise  # the user's mistake, found before anything was done
-        except Exception as error:
-            note_end(self.folder, tell, "failed", {"error": f"{type(error).__name__}: {error}"})
+        except (KeyboardInterrupt, Exception) as error:
+            # an interrupt that falls into foreign code may come out of it as an error of that code's own
+            if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
+                note_end(self.folder, tell, "interrupted", {})
+                raise KeyboardInterrupt from error
+            if not isinstance(error, SleepwakeError):  # that is the user's mistake, found before anything was done
+                note_end(self.folder, tell, "failed", {"error": f"{type(error).__name__}: {error}"})
             raise
         finally:
             self.folder.release()

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 from typer.testing import CliRunner
 
+from sleepwake import recipebook, session
 from sleepwake.checkpoint import RunFolder
 from sleepwake.cli import app
 from sleepwake.derived import fingerprint
@@ -82,6 +84,26 @@ def test_ctrl_c_keeps_the_last_commit_and_names_the_command(tmp_path: Path) -> N
     assert f"sleepwake resume {folder}" in said
     assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
     assert CliRunner().invoke(app, ["status", str(folder), "--verify"]).exit_code == 0
+
+
+def test_an_interrupt_that_foreign_code_takes_for_its_own_error_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As safetensors does, whose reading turns a Ctrl-C into a ValueError."""
+    folder = tmp_path / "run"
+    opened = session.start(recipebook.find("vision/tiny"), [], None, folder, False, "cpu", None, 0.0)
+
+    def stop(*_: object) -> None:
+        monkeypatch.setattr(session, "interrupted", Event())
+        session.interrupted.set()
+        raise ValueError("could not determine the shape of object type 'torch.storage.UntypedStorage'")
+
+    monkeypatch.setattr("sleepwake.orchestrator.Orchestrator.run", stop)
+    heeded = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            opened.go_on(lambda _: None)
+    finally:
+        signal.signal(signal.SIGINT, heeded)  # a run that ends ignores what comes after
+    assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
 
 
 def damaged(content: bytes, how: str) -> bytes | None:
