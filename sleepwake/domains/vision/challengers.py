@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from sleepwake.domains.tensors import generator, load_json, save_json
 from sleepwake.domains.vision.images import Batch, Space
@@ -27,6 +28,22 @@ class Challenge:
     shape: int
     lure: int
     distance: float
+
+
+def dreamt(challenges: Sequence[Challenge], images: Sequence[Tensor]) -> Batch:
+    """Dreams as a batch, from the images (n, C, H, W) made for each challenge: of its shape, leaning towards its lure at its distance."""
+    asked = [challenge for challenge, mine_NCHW in zip(challenges, images, strict=True) for _ in range(len(mine_NCHW))]
+    images_NCHW = torch.cat(list(images))
+
+    def told(values: Sequence[float], kind: torch.dtype) -> Tensor:
+        return torch.tensor(values, dtype=kind, device=images_NCHW.device)
+
+    return Batch(
+        images_NCHW,
+        told([challenge.shape for challenge in asked], torch.int64),
+        lures_N=told([challenge.lure for challenge in asked], torch.int64),
+        distances_N=told([challenge.distance for challenge in asked], torch.float32),
+    )
 
 
 class Confusion:

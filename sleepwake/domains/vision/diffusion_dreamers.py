@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors, tensor_bytes
 from sleepwake.domains.vision.adapters import adapters_of
-from sleepwake.domains.vision.challengers import Challenge
+from sleepwake.domains.vision.challengers import Challenge, dreamt
 from sleepwake.domains.vision.dreamed_classes import told, untold
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer as Settings
 from sleepwake.domains.vision.dreamer_settings import FixedStop, Objective
@@ -130,16 +130,7 @@ class DiffusionDreamer:
         self.dreamed |= {aim.name: {"distance": aim.distance, "steps": steered["taken"][aim.name]} for aim in aims}
         with torch.no_grad():
             images_PNCHW = painter.paint_aims(aims, settings.dreams, seed_at(seed, "images"))
-
-        def spread(values: list[int] | list[float], kind: torch.dtype) -> Tensor:
-            return torch.tensor(values, dtype=kind, device=self.space.device).repeat_interleave(settings.dreams)
-
-        return Batch(
-            images_PNCHW.flatten(0, 1),
-            spread([challenge.shape for challenge in challenges], torch.int64),
-            lures_N=spread([challenge.lure for challenge in challenges], torch.int64),
-            distances_N=spread([challenge.distance for challenge in challenges], torch.float32),
-        )
+        return dreamt(challenges, images_PNCHW.unbind())
 
     def adopt(self, name: int, challenge: Challenge) -> None:
         """Keep the adapter of a pair under the id of a dreamed class."""

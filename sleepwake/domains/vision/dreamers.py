@@ -19,7 +19,7 @@ from sleepwake.domains.tensors import (
     save_tensors,
     tensor_bytes,
 )
-from sleepwake.domains.vision.challengers import Challenge
+from sleepwake.domains.vision.challengers import Challenge, dreamt
 from sleepwake.domains.vision.descent import adam, moments, recall
 from sleepwake.domains.vision.dreamer_settings import CvaeDreamer as CvaeSettings
 from sleepwake.domains.vision.dreamer_settings import DreamerSettings, VaeSettings
@@ -125,18 +125,7 @@ class Dreamer:
             else self._nearest(challenge, pools[challenge.shape], learner.net)
             for challenge in challenges
         ]
-        sizes = [len(images) for images in dreams]
-
-        def spread(values: list[int] | list[float], kind: torch.dtype) -> Tensor:
-            each = [value for value, size in zip(values, sizes, strict=True) for _ in range(size)]
-            return torch.tensor(each, dtype=kind, device=self.space.device)
-
-        return Batch(
-            torch.cat(dreams),
-            spread([challenge.shape for challenge in challenges], torch.int64),
-            lures_N=spread([challenge.lure for challenge in challenges], torch.int64),
-            distances_N=spread([challenge.distance for challenge in challenges], torch.float32),
-        )
+        return dreamt(challenges, dreams)
 
     @torch.no_grad()
     def _nearest(self, challenge: Challenge, pool_NCHW: Tensor, net: Classifier) -> Tensor:

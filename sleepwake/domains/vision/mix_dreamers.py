@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors, tensor_bytes
-from sleepwake.domains.vision.challengers import Challenge
+from sleepwake.domains.vision.challengers import Challenge, dreamt
 from sleepwake.domains.vision.data_sets import Images, npz
 from sleepwake.domains.vision.dreamed_classes import told, untold
 from sleepwake.domains.vision.dreamer_settings import MixDreamer as Settings
@@ -58,17 +58,7 @@ class MixDreamer:
     def dream(self, challenges: Sequence[Challenge], learner: Any, seed: int) -> Batch:
         """Images for each challenge (a, b, distance)."""
         each = self.settings.dreams
-        mixed = [self._mixed(challenge, each, seed_at(seed, place)) for place, challenge in enumerate(challenges)]
-
-        def spread(values: list[int] | list[float], kind: torch.dtype) -> Tensor:
-            return torch.tensor(values, dtype=kind, device=self.space.device).repeat_interleave(each)
-
-        return Batch(
-            torch.cat(mixed),
-            spread([challenge.shape for challenge in challenges], torch.int64),
-            lures_N=spread([challenge.lure for challenge in challenges], torch.int64),
-            distances_N=spread([challenge.distance for challenge in challenges], torch.float32),
-        )
+        return dreamt(challenges, [self._mixed(challenge, each, seed_at(seed, place)) for place, challenge in enumerate(challenges)])
 
     def _mixed(self, challenge: Challenge, n: int, seed: int) -> Tensor:
         chance = generator(seed)

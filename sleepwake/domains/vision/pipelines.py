@@ -1,9 +1,9 @@
 """Opening a frozen generator: the one that comes with the program, a folder that diffusers has written, or a hub id."""
 
 import copy
-import hashlib
 import json
 from functools import lru_cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 import transformers
 from torch import nn
 
+from sleepwake.checkpoint import digest
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer, FolderGenerator, HubGenerator, StrokesGenerator
 from sleepwake.domains.vision.frozen import FrozenGenerator, Parts
 from sleepwake.domains.vision.text_encoder import SoftPromptClip
@@ -148,8 +149,4 @@ def fingerprint(folder: Path) -> str:
 
 @lru_cache(maxsize=4)
 def _hashed(folder: Path, files: tuple[tuple[str, int, int], ...]) -> str:
-    digest = hashlib.sha256()
-    for name, _, _ in files:
-        with (folder / name).open("rb") as opened:
-            digest.update(name.encode() + hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()
+    return sha256("\n".join(f"{name} {digest(folder / name)}" for name, _, _ in files).encode()).hexdigest()

@@ -9,7 +9,7 @@ import torch
 
 from sleepwake.domains.tensors import generator
 from sleepwake.domains.vision.data_sets import Array, Images, Pixels
-from sleepwake.domains.vision.images import Batch, Space
+from sleepwake.domains.vision.images import Batch, Space, fitted
 from sleepwake.domains.vision.stream_settings import StreamSettings
 from sleepwake.errors import DataError
 from sleepwake.records import Task
@@ -92,8 +92,7 @@ class Scaled:
 
     def __getitem__(self, places_N: Any, /) -> Array:
         pixels_NCHW = torch.from_numpy(self.images_NHWC[places_N]).permute(0, 3, 1, 2).float()
-        size = (self.side, self.side)
-        other_NCHW = torch.nn.functional.interpolate(pixels_NCHW, size, mode="bilinear", antialias=True, align_corners=False)
+        other_NCHW = fitted(pixels_NCHW, (pixels_NCHW.shape[1], self.side, self.side))
         found: Array = other_NCHW.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
         return found
 

@@ -13,12 +13,13 @@ import torch
 import typer
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.training_utils import EMAModel
-from rich.progress import track
+from rich.progress import Progress
+from torch import Tensor
 from transformers import CLIPTextConfig
 
 from sleepwake.domains.tensors import generator, seeded
 from sleepwake.domains.vision import strokes
-from sleepwake.domains.vision.descent import adam, falling
+from sleepwake.domains.vision.descent import adam, descend, falling
 from sleepwake.domains.vision.frozen import FrozenGenerator, Parts
 from sleepwake.domains.vision.text_encoder import SoftPromptClip
 from sleepwake.seeds import seed as seed_at
@@ -64,21 +65,25 @@ def train(parts: Parts, steps: int, batch: int, lr: float, seed: int) -> float:
     size, learning = parts.unet.config.sample_size, [*parts.unet.parameters(), *parts.encoder.parameters()]
     model, optimizer = FrozenGenerator(parts), adam(learning, lr)
     model.requires_grad_(True).train()
-    mean, losses = EMAModel(learning, decay=0.999, use_ema_warmup=True, power=0.75), []
-    take = falling(optimizer, 0.02, steps)
-    for step in track(range(steps), "drawings"):
+    mean = EMAModel(learning, decay=0.999, use_ema_warmup=True, power=0.75)
+
+    def loss_at(step: int) -> Tensor:
         images_N1HW, captions_NL = strokes.draw(batch, size, size, seed_at(seed, step, "draw"))
         dropped_N = torch.rand(batch, generator=generator(seed_at(seed, step, "caption")), device="cpu") < WITHOUT_CAPTION
         captions_NL[dropped_N, : len(strokes.SLOTS)] = strokes.NOTHING
-        loss = model.errors(images_N1HW, model.encoded(captions_NL), seed_at(seed, step)).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        take(optimizer.step)
-        mean.step(learning)
-        losses.append(loss.item())
+        return model.errors(images_N1HW, model.encoded(captions_NL), seed_at(seed, step)).mean()
+
+    with Progress() as bar:
+        drawn = bar.add_task("drawings", total=steps)
+
+        def look(step: int) -> None:
+            mean.step(learning)
+            bar.update(drawn, completed=step)
+
+        facts = descend(optimizer, loss_at, steps, falling(optimizer, 0.02, steps), look)
     mean.copy_to(learning)
     model.freeze()
-    return sum(losses[-steps // 10 :]) / len(losses[-steps // 10 :])
+    return float(facts["loss_last"])
 
 
 def write(parts: Parts, folder: Path) -> None:

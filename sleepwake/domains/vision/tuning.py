@@ -165,7 +165,9 @@ def steer(painter: Painter, aims: Sequence[Aim], net: Classifier, goal: Goal, st
         Prompts, samples, and the mean loss of the first and the last step; `taken`: steps by adapter.
     """
     settings, guide = painter.settings, net.copy().requires_grad_(False)
-    optimizer = adam([weight for aim in aims for weight in painter.adapters.weights(aim.name)], settings.prompt_lr)
+    weights = {aim.name: painter.adapters.weights(aim.name) for aim in aims}
+    targets = {aim.name: aim.target(painter.space)[guide.classes] for aim in aims}
+    optimizer = adam([weight for mine in weights.values() for weight in mine], settings.prompt_lr)
     going, losses, samples = list(aims), dict[str, list[float]](), 0
     taken = {aim.name: steps for aim in aims}
     for step in range(steps):
@@ -180,9 +182,7 @@ def steer(painter: Painter, aims: Sequence[Aim], net: Classifier, goal: Goal, st
                 going.remove(aim)
                 taken[aim.name] = step
                 continue
-            target_R = aim.target(painter.space)[guide.classes]
-            weights = painter.adapters.weights(aim.name)
-            terms.append(loss_of(goal.objective, logits_NR, features_NF, target_R, weights, goal.statistics_2F))
+            terms.append(loss_of(goal.objective, logits_NR, features_NF, targets[aim.name], weights[aim.name], goal.statistics_2F))
             losses.setdefault(aim.name, []).append(terms[-1].item())
         if not terms:
             break
