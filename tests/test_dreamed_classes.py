@@ -20,7 +20,7 @@ from sleepwake.domains.vision.novelty import Novelty, copies
 from sleepwake.domains.vision.training import Beside, Shuffled
 from sleepwake.domains.vision.wake_settings import MlpLearner, Wake
 from sleepwake.errors import RecipeError
-from sleepwake.records import Task
+from sleepwake.records import Task, Verdicts
 from sleepwake.roles import Mind
 
 CPU = torch.device("cpu")
@@ -109,6 +109,17 @@ def test_the_judge_of_novelty_by_hand(tmp_path: Path) -> None:
     assert mind.judge.verdicts(twice, 0).rewards[-3:] == (0.0, 0.0, 0.0)
     assert copies(batch([[0.0, 0.0], [0.0, 0.01], [1.0, 1.0]], [0, 0, 0]), 0.02).tolist() == [False, True, False]
     assert NoveltyJudge(type="novelty").known == 0.9
+
+
+def test_the_audit_of_novelty_asks_the_oracle_the_judge_s_question() -> None:
+    """Real digits of a class that was learned are not new, noise and digits of a later class mostly are."""
+    domain = made()
+    mind = domain.mind()
+    day(domain, mind)
+    old, later = (domain.examples(task).take(torch.arange(20, device=CPU)) for task in domain.tasks)
+    accepted = Verdicts((1.0,) * 20, ("",) * 20)
+    assert domain.audit(mind, old, accepted)["precision"] < 0.2
+    assert domain.audit(mind, later, accepted)["precision"] > 0.8
 
 
 def night(domain: Vision, mind: Mind, folder: Path) -> dict[str, object]:

@@ -17,7 +17,7 @@ from sleepwake.domains.vision.judges import Surroundings
 from sleepwake.domains.vision.learners import terms
 from sleepwake.domains.vision.mapping import remapped
 from sleepwake.domains.vision.networks import Classifier, Solver, entered
-from sleepwake.domains.vision.night_settings import ClassesRehearsal
+from sleepwake.domains.vision.night_settings import ClassesRehearsal, NoveltyJudge
 from sleepwake.domains.vision.pictures import contact_sheet
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.streams import Stream, Test
@@ -148,9 +148,10 @@ class Vision:
     def audit(self, mind: Mind, material: Batch, verdicts: Verdicts) -> Facts:
         """Precision and recall of a round's verdicts, taking a dream for right where the oracle sees the intended class.
 
+        Where novelty is judged, a dream is right where the oracle is no surer of a class learned so far than the judge may be.
         Precision is None where nothing was accepted, recall where nothing was right.
         """
-        right = (self.oracle().answer(material.images_NCHW) == material.labels_N).tolist() if len(material) else []
+        right = self._right(mind, material).tolist() if len(material) else []
         both = sum(good and taken for good, taken in zip(right, verdicts.accepted, strict=True))
         counts = verdicts.counts()
         return {
@@ -161,6 +162,13 @@ class Vision:
             "recall": round(both / sum(right), 6) if any(right) else None,
             "abstained": counts["abstained"],
         }
+
+    def _right(self, mind: Mind, material: Batch) -> Tensor:
+        judge, oracle = self.recipe.judge, self.oracle()
+        if not isinstance(judge, NoveltyJudge):
+            return oracle.answer(material.images_NCHW) == material.labels_N
+        learned = [name for name in mind.learner.net.classes if not self.space.is_dreamed(name)]
+        return oracle.response(material.images_NCHW)[:, learned].max(dim=1).values <= judge.known
 
     def fidelity(self, mind: Mind, n: int) -> Facts:
         """Of n draws of each class, the share that the oracle names as the dreamer was told, or as the learner names them.
