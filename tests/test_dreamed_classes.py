@@ -26,7 +26,7 @@ from sleepwake.roles import Mind
 CPU = torch.device("cpu")
 SPACE = Space((1, 1, 2), ("a", "b", "c", "d"), CPU, 0, tasks=((0, 1), (2, 3)), dreams=3)
 RECIPE = Path(__file__).parent.parent / "recipes" / "vision" / "tiny-classes.toml"
-MIX = 'dreamer={type="mix", kept=10, dreams=12}'
+MIX = 'dreamer={type="mix", dreams=12}'
 
 
 def made(*chosen: str) -> Vision:

@@ -238,12 +238,12 @@ def test_what_has_stopped_changes_no_more(folders: dict[str, Path]) -> None:
     assert facts["samples"] == 8 + 3 * 4
 
 
-def test_a_dream_may_begin_at_a_draw_of_its_class(folders: dict[str, Path]) -> None:
+def test_a_dream_may_begin_at_an_image_of_its_class(folders: dict[str, Path]) -> None:
     mine = painter(folders["pixels"], strength=0.25, denoising=4)
     for name in ("class", "dream"):
         mine.adapters.add(name, seed=1)
     start = mine.paint(["class"], 3, seed=1)
-    begun = mine.paint_aims([Aim("dream", 0, 1, 0.5, begin="class")], 3, seed=1)
+    begun = mine.paint_aims([Aim("dream", 0, 1, 0.5)], 3, seed=1, starts=lambda name, n, seed: start[0])
     fresh = mine.paint_aims([Aim("dream", 0, 1, 0.5)], 3, seed=1)
     assert begun.shape == fresh.shape == start.shape
     assert not torch.allclose(begun, fresh)

@@ -72,9 +72,12 @@ class Adapters:
 
     def renew(self, name: str, seed: int) -> None:
         """An adapter, there before or not, that has learned nothing."""
-        if name in self.names:
-            self.drop(name)
-        self.add(name, seed)
+        if name not in self.names:
+            self.add(name, seed)
+            return
+        self.add("fresh", seed)
+        self.copy("fresh", name, seed)
+        self.drop("fresh")
 
     def copy(self, name: str, to: str, seed: int) -> None:
         """Give an adapter, new or not, the weights of another."""

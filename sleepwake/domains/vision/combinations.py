@@ -90,6 +90,15 @@ def dreamers(recipe: Any) -> Iterator[str]:
     dreamer = recipe.dreamer
     if getattr(dreamer, "moments", "fresh") == "kept" and (dreamer.frozen or dreamer.restart):
         yield "dreamer.moments: fresh weights have no past gradients; write dreamer.frozen = false, dreamer.restart = false"
+    begun = isinstance(dreamer, MixDreamer | PicturesDreamer) or getattr(dreamer, "begin", "") == "stored"
+    if begun and (recipe.wake.replay.type != "exact" or recipe.wake.layer):
+        yield f'dreamer.type: "{dreamer.type}" begins at stored images; write wake.replay = {{ type = "exact" }}, wake.layer = ""'
+    if getattr(dreamer, "fit", "") != "none":
+        return
+    if dreamer.first == "class" or dreamer.begin == "draws":
+        yield 'dreamer.fit: "none" leaves real classes without an adapter; write first = "random", begin = "noise" or "stored"'
+    if recipe.wake.replay.type == "generated" or recipe.challenger.type == "confusion" or recipe.evaluate.draws:
+        yield 'dreamer.fit: "none" leaves nothing to draw real classes with; write fit = "learner"'
 
 
 def latents(recipe: Any) -> Iterator[str]:
@@ -158,6 +167,8 @@ def dreamed_classes(recipe: Any) -> Iterator[str]:
         yield f'dreamer.type: "{dreamer.type}" can\'t draw a dream again; write dreamer = {{ type = "diffusion" }}'
     if recipe.stream.scenario != "class":
         yield 'stream.scenario: a dreamed class stands beside all others; write stream.scenario = "class"'
+    if recipe.sleep.rehearse.label == "shape" and recipe.sleep.rehearse.learns == "rows":
+        yield 'sleep.rehearse.learns: with label = "shape" there are no "rows" of dreamed classes; write learns = "all"'
     if not isinstance(wake.head, SoftmaxHead) or wake.layer or isinstance(getattr(recipe.learner, "feedback", None), DecoderFeedback):
         yield 'wake.head: dreamed classes have rows of a plain classifier of images; write head = { type = "softmax" }, layer = ""'
 

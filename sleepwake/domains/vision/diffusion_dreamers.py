@@ -18,7 +18,7 @@ from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.pipelines import fingerprint, open_generator, where
 from sleepwake.domains.vision.stopping import stopper_of
-from sleepwake.domains.vision.tuning import Aim, Goal, Painter, invert, steer
+from sleepwake.domains.vision.tuning import Aim, Goal, Painter, Starts, invert, steer
 from sleepwake.errors import DataError
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
@@ -76,6 +76,8 @@ class DiffusionDreamer:
         """What was asked of each dreamed class that there is, by its id."""
         self.statistics_2F = torch.empty(0, device=space.device)
         """Mean and deviation of the learner's features on the day's images, where the objective asks for them."""
+        self.memory: Any = None
+        """Whose stored images dreams may begin at."""
         self.painter: Painter | None = None
 
     def _opened(self) -> Painter:
@@ -84,15 +86,24 @@ class DiffusionDreamer:
             self.painter = Painter(adapters_of(self.settings.adapter, opened), self.space, self.settings)
         return self.painter
 
+    def _starts(self) -> Starts | None:
+        if self.settings.begin == "stored":
+            stored: Starts = self.memory.some
+            return stored
+        painter = self._opened()
+        return None if self.settings.begin == "noise" else lambda name, n, seed: painter.paint([class_adapter(name)], n, seed)[0]
+
     def fit(self, task: Task, examples: Batch, replay: Any, learner: Any, seed: int) -> Facts:
-        """Give each new class an adapter, and fit it to the class's images; or all of them to the learner as it is now."""
+        """Give each new class an adapter, and fit it to the class's images; or all of them to the learner as it is now; or neither."""
         painter, new = self._opened(), [name for name in self.space.ids(task.parts) if name not in self.classes]
-        for name in new:
-            painter.adapters.add(class_adapter(name), seed_at(seed, "adapter", name))
         self.classes = (*self.classes, *new)
         if self.settings.objective.statistics:
             features_NF = learner.net.body.onward(examples.images_NCHW, "").detach()
             self.statistics_2F = torch.stack([features_NF.mean(dim=0), features_NF.std(dim=0)])
+        if self.settings.fit == "none":
+            return {"steps": 0, "samples": 0}
+        for name in new:
+            painter.adapters.add(class_adapter(name), seed_at(seed, "adapter", name))
         steps, at = self.settings.fit_steps, seed_at(seed, "fit")
         if self.settings.fit == "learner":
             aims = [Aim(class_adapter(name), name, name, 0.0) for name in self.classes]
@@ -119,17 +130,18 @@ class DiffusionDreamer:
         painter, settings = self._opened(), self.settings
         aims = []
         for challenge in challenges:
-            begin, name = class_adapter(challenge.shape), pair_adapter(challenge)
+            name = pair_adapter(challenge)
             if settings.first == "random":
                 painter.adapters.renew(name, seed_at(seed, name))
             else:
-                painter.adapters.copy(begin, name, seed_at(seed, name))
-            aims.append(Aim(name, challenge.shape, challenge.lure, challenge.distance, begin if settings.strength < 1 else ""))
-        goal = Goal(settings.objective, stopper_of(settings.stop), self.statistics_2F if len(self.statistics_2F) else None)
+                painter.adapters.copy(class_adapter(challenge.shape), name, seed_at(seed, name))
+            aims.append(Aim(name, challenge.shape, challenge.lure, challenge.distance))
+        starts, statistics_2F = self._starts(), self.statistics_2F if len(self.statistics_2F) else None
+        goal = Goal(settings.objective, stopper_of(settings.stop), statistics_2F, starts)
         steered = steer(painter, aims, learner.net, goal, settings.prompt_steps, seed_at(seed, "steer"))
         self.dreamed |= {aim.name: {"distance": aim.distance, "steps": steered["taken"][aim.name]} for aim in aims}
         with torch.no_grad():
-            images_PNCHW = painter.paint_aims(aims, settings.dreams, seed_at(seed, "images"))
+            images_PNCHW = painter.paint_aims(aims, settings.dreams, seed_at(seed, "images"), starts)
         return dreamt(challenges, images_PNCHW.unbind())
 
     def adopt(self, name: int, challenge: Challenge) -> None:
@@ -145,12 +157,9 @@ class DiffusionDreamer:
 
     def again(self, names: Sequence[int], each: int, seed: int) -> Tensor:
         """Draw so many images (P, each, C, H, W) of each dreamed class."""
-        aims = []
-        for name in names:
-            asked = self.inventory[name]
-            begin = class_adapter(asked.shape) if self.settings.strength < 1 else ""
-            aims.append(Aim(dream_adapter(name), asked.shape, asked.lure, asked.distance, begin))
-        return self._opened().paint_aims(aims, each, seed)
+        asked = [(dream_adapter(name), self.inventory[name]) for name in names]
+        aims = [Aim(name, challenge.shape, challenge.lure, challenge.distance) for name, challenge in asked]
+        return self._opened().paint_aims(aims, each, seed, self._starts())
 
     def save(self, folder: Path) -> None:
         """A PEFT adapter a class and a pair, what they are for, and the generator's hash; the generator itself never changes."""

@@ -11,7 +11,7 @@ from sleepwake.domains.paths import find
 from sleepwake.domains.tensors import set_up
 from sleepwake.domains.vision.bodies import inner_space, located
 from sleepwake.domains.vision.dreamed_classes import WithDreams
-from sleepwake.domains.vision.dreamer_settings import FolderGenerator, PicturesDreamer
+from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer, FolderGenerator, MixDreamer, PicturesDreamer
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import Surroundings
 from sleepwake.domains.vision.learners import terms
@@ -76,11 +76,14 @@ class Vision:
         around = Surroundings(space, self.learner, recipe.wake, self.oracle)
         each = recipe.domain.kept_probes if recipe.morning.probes == "kept" else recipe.domain.dreamed_probes
         memory = load_class(CLASSES["memory"][recipe.wake.replay.type])(recipe.wake.replay, replayed)
+        dreamer = load_class(CLASSES["dreamer"][recipe.dreamer.type])(self.dreamer, replayed)
+        if recipe.wake.replay.type == "exact" and isinstance(recipe.dreamer, DiffusionDreamer | MixDreamer | PicturesDreamer):
+            dreamer.memory = memory
         if self.dreamt:
             memory = WithDreams(memory, self.dreamt, recipe.wake.dreams)
         return Mind(
             learner=load_class(CLASSES["learner"][recipe.learner.type])(self.learner, recipe.wake, space),
-            dreamer=load_class(CLASSES["dreamer"][recipe.dreamer.type])(self.dreamer, replayed),
+            dreamer=dreamer,
             challenger=load_class(CLASSES["challenger"][recipe.challenger.type])(recipe.challenger, space),
             judge=chosen_class(CLASSES["judge"], recipe.judge, self.places)(recipe.judge, around),
             memory=memory,

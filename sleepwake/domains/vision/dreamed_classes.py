@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sleepwake.domains.tensors import generator
 from sleepwake.domains.vision.challengers import Challenge
+from sleepwake.domains.vision.descent import adam
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.night_settings import ClassesRehearsal
 from sleepwake.domains.vision.training import Beside, Source, Term, train
@@ -115,9 +116,12 @@ class Classes:
         facts: Facts = {"adopted": len(adopted), "dreamed_classes": len(mind.dreamer.inventory)}
         if dreams is None or not settings.steps:
             return material, verdicts, {**facts, "skipped": "nothing to train on"}
-        before = mind.memory.recall(mind)
-        terms = [Term(settings.share, dreams, settings.batch), Term(1 - settings.share, before, settings.batch)]
-        trained = train(net, terms, settings.steps, settings.lr * rate, seed_at(seed, "train"))
+        before, rows = mind.memory.recall(mind), settings.learns == "rows"
+        taught = net.dreamed if rows else None
+        weights = (net.weight_RF, net.bias_R) if rows else net.parameters()
+        sources = ((settings.share, dreams), (1 - settings.share, before))
+        terms = [Term(share, source, settings.batch, taught=taught) for share, source in sources]
+        trained = train(net, terms, settings.steps, 0, seed_at(seed, "train"), adam(weights, settings.lr * rate))
         return material, verdicts, {**facts, **trained}
 
     def _accepted(self, material: Batch, verdicts: Verdicts) -> list[Challenge]:

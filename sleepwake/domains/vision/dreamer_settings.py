@@ -218,15 +218,18 @@ class DiffusionDreamer(Settings):
     """Compute the UNet's activations twice in place of keeping them."""
     first: Literal["class", "random"] = "class"
     """Where the adapter of a dream begins: at that of class a, or anywhere; with `prompt_steps` 0 it stays there (control)."""
-    strength: float = Field(default=1.0, gt=0, le=1)
-    """1: dreams begin at noise. Less: at a draw of class a, of which so large a share of the steps is undone."""
+    begin: Literal["noise", "draws", "stored"] = "noise"
+    """Where images of dreams begin. Draws: at images of class a as its adapter draws it. Stored: at those that are stored of it, as Dream2Learn
+    begins at images of its buffer."""
+    strength: float = Field(default=0.5, gt=0, le=1)
+    """Which share of the denoising steps is taken from there; 1 is nearly noise."""
     objective: Objective = Objective()
     """What the adapters of dreams are optimised for; those of real classes for the class alone."""
     stop: Stop = FixedStop()
     """When a dream is done."""
-    fit: Literal["learner", "images"] = "learner"
+    fit: Literal["learner", "images", "none"] = "learner"
     """What a real class's adapter learns. Learner: to draw what the learner takes for the class, anew each day. Images: to draw the class's
-    own images, once (textual inversion): replay without drift."""
+    own images, once (textual inversion): replay without drift. None: real classes have none, and dreams begin without one."""
     fit_steps: int = Field(default=30, ge=1)
     """Optimizer steps of the adapters of real classes, each day."""
     prompt_steps: int = Field(default=30, ge=0)
@@ -246,8 +249,6 @@ class MixDreamer(Settings):
 
     type: Literal["mix"]
     """No generator: what interpolation alone brings (mixup, Zhang et al. 2018)."""
-    kept: int = Field(default=20, ge=1)
-    """Images a class; they count as stored images."""
     dreams: int = Field(default=32, ge=1)
     """Images dreamed for each challenge."""
 
@@ -259,8 +260,6 @@ class PicturesDreamer(Settings):
     """Each challenge gets the next class of another data set, whatever it asks for."""
     data: str
     """A .npz file as `stream.data`, of classes that the stream doesn't have."""
-    kept: int = Field(default=20, ge=1)
-    """Images of the stream's own classes that are kept; they count as stored images."""
     dreams: int = Field(default=32, ge=1)
     """Images for each challenge."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sleepwake.domains.tensors import generator, load_json, load_tensors, save_json, save_tensors, tensor_bytes
+from sleepwake.domains.tensors import generator, load_json, save_json
 from sleepwake.domains.vision.challengers import Challenge, dreamt
 from sleepwake.domains.vision.data_sets import Images, npz
 from sleepwake.domains.vision.dreamed_classes import told, untold
@@ -17,39 +17,31 @@ from sleepwake.domains.vision.images import Batch, Space, fitted
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.stream_settings import NpzStream
 from sleepwake.domains.vision.training import Shuffled
-from sleepwake.domains.vision.transfer import drawn
 from sleepwake.records import Facts, Task
 from sleepwake.seeds import seed as seed_at
 
 
 class MixDreamer:
-    """Keeps a few images a class; a dream of a that leans to b is (1 - distance / 2) of an a and distance / 2 of a b."""
+    """A dream of a that leans to b is (1 - distance / 2) of a stored a and distance / 2 of a stored b."""
 
     def __init__(self, settings: Settings | PicturesSettings, space: Space) -> None:
         self.settings, self.space = settings, space
-        self.images: dict[int, Tensor] = {}
-        """Images of each class (N, C, H, W), uint8."""
+        self.memory: Any = None
+        """Whose stored images are mixed."""
+        self.classes: tuple[int, ...] = ()
+        """Ids of the classes that were learned."""
         self.inventory: dict[int, Challenge] = {}
         """What was asked of each dreamed class that there is, by its id."""
 
-    @property
-    def classes(self) -> tuple[int, ...]:
-        """Ids of the classes that were learned."""
-        return tuple(self.images)
-
     def fit(self, task: Task, examples: Batch, replay: Any, learner: Any, seed: int) -> Facts:
-        """Keep some images of each new class."""
-        few = examples.take(drawn(examples.labels_N, self.settings.kept, seed))
-        for name in self.space.ids(task.parts):
-            if name not in self.images:
-                self.images[name] = (few.images_NCHW[few.labels_N == name] * 255).round().to(torch.uint8)
+        """Learns nothing."""
+        self.classes = (*self.classes, *(name for name in self.space.ids(task.parts) if name not in self.classes))
         return {"steps": 0, "samples": 0}
 
     def source(self, classes: Sequence[int], namer: Classifier) -> Shuffled:
-        """What is kept of some classes."""
-        labels = [name for name in classes for _ in range(len(self.images[name]))]
-        images_NCHW = torch.cat([self.images[name] for name in classes]).float() / 255
-        return Shuffled(Batch(images_NCHW, torch.tensor(labels, dtype=torch.int64, device=self.space.device)))
+        """What is stored of some classes."""
+        stored: Batch = self.memory.all()
+        return Shuffled(stored.take(torch.isin(stored.labels_N, torch.tensor(classes, device=self.space.device))))
 
     def draw(self, n: int, seed: int, classes: Sequence[int], namer: Classifier) -> Batch:
         """N of them."""
@@ -61,10 +53,8 @@ class MixDreamer:
         return dreamt(challenges, [self._mixed(challenge, each, seed_at(seed, place)) for place, challenge in enumerate(challenges)])
 
     def _mixed(self, challenge: Challenge, n: int, seed: int) -> Tensor:
-        chance = generator(seed)
         one_NCHW, other_NCHW = (
-            images[torch.randint(len(images), (n,), generator=chance, device="cpu").to(images.device)].float() / 255
-            for images in (self.images[challenge.shape], self.images[challenge.lure])
+            self.memory.some(name, n, seed_at(seed, place)) for place, name in enumerate((challenge.shape, challenge.lure))
         )
         return torch.lerp(one_NCHW, other_NCHW, challenge.distance / 2)
 
@@ -82,20 +72,17 @@ class MixDreamer:
         return torch.stack([self._mixed(self.inventory[name], each, seed_at(seed, name)) for name in names])
 
     def save(self, folder: Path) -> None:
-        """The images, and what was mixed."""
+        """Classes, and what was mixed."""
         save_json({"classes": self.classes, "inventory": told(self.inventory)}, folder / "dreamer.json")
-        save_tensors({str(name): images for name, images in self.images.items()}, folder / "images.safetensors")
 
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote."""
-        state, images = load_json(folder / "dreamer.json"), load_tensors(folder / "images.safetensors", self.space.device)
-        self.images = {name: images[str(name)] for name in state["classes"]}
-        self.inventory = untold(state["inventory"])
+        state = load_json(folder / "dreamer.json")
+        self.classes, self.inventory = tuple(state["classes"]), untold(state["inventory"])
 
     def metrics(self) -> Facts:
-        """Classes and bytes; they are images."""
-        size = tensor_bytes(self.images)
-        return {"classes": len(self.images), "bytes": size, "memory": {"images": size}}
+        """Classes; it holds no byte of its own."""
+        return {"classes": len(self.classes), "bytes": 0}
 
 
 class PicturesDreamer(MixDreamer):
@@ -122,7 +109,7 @@ class PicturesDreamer(MixDreamer):
         return fitted(images_NHWC.permute(0, 3, 1, 2).float() / self.others.white, self.space.shape)
 
     def save(self, folder: Path) -> None:
-        """What the other keeps, and the pairs."""
+        """As the other, and the pairs."""
         super().save(folder)
         save_json(self.pairs, folder / "pairs.json")
 

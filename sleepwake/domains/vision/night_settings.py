@@ -144,6 +144,8 @@ class ClassesRehearsal(Settings):
     """A challenge becomes a class where at least this share of its dreams was accepted."""
     label: Literal["own", "shape"] = "own"
     """Own: a row of its own. Shape (control): the class that it was dreamed from, so that dreams only augment."""
+    learns: Literal["all", "rows"] = "all"
+    """What a round changes. Rows: those of dreamed classes alone, so that no answer about a real class changes before the next day."""
     steps: int = Field(default=150, ge=0)
     """Optimizer steps a round; 0 (control): rows that were never trained."""
     batch: int = Field(default=64, ge=1)

@@ -13,6 +13,7 @@ from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.replay import answered, previous_solver
 from sleepwake.domains.vision.training import Shuffled, Source
 from sleepwake.domains.vision.wake_settings import ExactReplay
+from sleepwake.errors import DataError
 from sleepwake.records import Facts, Task
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as seed_at
@@ -52,6 +53,20 @@ class ExactMemory:
     def recall(self, mind: Mind) -> Source:
         """What was learned so far, for the night: all that is stored, as it was labelled."""
         return Shuffled(replace(self.all(), logits_NK=None))
+
+    def some(self, name: int, n: int, seed: int) -> Tensor:
+        """Stored images (n, C, H, W) of a class, in [0, 1], drawn with repetition.
+
+        Raises:
+            DataError: none of the class is stored.
+        """
+        images_NCHW = self.images.get(name, torch.empty(0))
+        if not len(images_NCHW):
+            raise DataError(
+                f"no image of class {self.space.classes[name]!r} is stored", "raise wake.replay.budget, or write wake.replay.keep = \"balanced\""
+            )
+        chosen_N = torch.randint(len(images_NCHW), (n,), generator=generator(seed), device="cpu")
+        return images_NCHW[chosen_N.to(images_NCHW.device)].float() / 255
 
     def all(self) -> Batch:
         """Everything that is stored."""

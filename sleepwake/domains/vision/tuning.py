@@ -1,6 +1,6 @@
 """How adapters learn: from images by the generator's own loss, or from a classifier that says what it takes their images for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -32,14 +32,12 @@ class Aim:
         shape: class that its images are of.
         lure: class that they lean towards; the same where they don't.
         distance: how far, in [0, 1].
-        begin: adapter whose draws its images begin at; empty: they begin at noise.
     """
 
     name: str
     shape: int
     lure: int
     distance: float
-    begin: str = ""
 
     def target(self, space: Space) -> Tensor:
         """The response (K,): of the shape up to one half of the lure, so that the shape stays the likeliest."""
@@ -47,6 +45,10 @@ class Aim:
         target_K[self.shape] += 1 - self.distance / 2
         target_K[self.lure] += self.distance / 2
         return target_K
+
+
+Starts = Callable[[int, int, int], Tensor]
+"""Images (n, C, H, W) of a class, by its id, their number and a seed."""
 
 
 class Painter:
@@ -88,14 +90,13 @@ class Painter:
         assert order == list(range(len(names)))
         return torch.cat([images_PNCHW for _, images_PNCHW in parts])
 
-    def paint_aims(self, aims: Sequence[Aim], each: int, seed: int) -> Tensor:
-        """As `paint`, from where the aims begin; all of them begin at noise, or none."""
-        begins = [aim.begin for aim in aims if aim.begin]
-        assert len(begins) in (0, len(aims))
+    def paint_aims(self, aims: Sequence[Aim], each: int, seed: int, starts: Starts | None = None) -> Tensor:
+        """As `paint`, from images of each aim's shape where those are given, from noise otherwise."""
         starts_PNCHW = None
-        if begins:
+        if starts is not None:
             with torch.no_grad():
-                starts_PNCHW = self.paint(begins, each, seed_at(seed, "begin"))
+                begun = [starts(aim.shape, each, seed_at(seed, "begin", place)) for place, aim in enumerate(aims)]
+                starts_PNCHW = torch.stack(begun)
         return self.paint([aim.name for aim in aims], each, seed, starts_PNCHW)
 
 
@@ -141,11 +142,13 @@ class Goal:
         objective: what is minimised.
         stopper: asked before each step, for each adapter.
         statistics_2F: mean and deviation of the guide's features on real images, where the objective asks for them.
+        starts: where images begin; None for noise.
     """
 
     objective: Objective
     stopper: Stopper
     statistics_2F: Tensor | None = None
+    starts: Starts | None = None
 
 
 def steer(painter: Painter, aims: Sequence[Aim], net: Classifier, goal: Goal, steps: int, seed: int) -> Facts:
@@ -171,7 +174,7 @@ def steer(painter: Painter, aims: Sequence[Aim], net: Classifier, goal: Goal, st
     going, losses, samples = list(aims), dict[str, list[float]](), 0
     taken = {aim.name: steps for aim in aims}
     for step in range(steps):
-        images_PNCHW = painter.paint_aims(going, settings.prompt_batch, seed_at(seed, step))
+        images_PNCHW = painter.paint_aims(going, settings.prompt_batch, seed_at(seed, step), goal.starts)
         samples += images_PNCHW.shape[0] * images_PNCHW.shape[1]
         features_PNF = guide.body.onward(images_PNCHW.flatten(0, 1), "").unflatten(0, images_PNCHW.shape[:2])
         terms: list[Tensor] = []
