@@ -63,7 +63,8 @@ class ExactMemory:
         images_NCHW = self.images.get(name, torch.empty(0))
         if not len(images_NCHW):
             raise DataError(
-                f"no image of class {self.space.classes[name]!r} is stored", "raise wake.replay.budget, or write wake.replay.keep = \"balanced\""
+                f"no image of class {self.space.classes[name]!r} is stored",
+                'raise wake.replay.budget, or write wake.replay.keep = "balanced"',
             )
         chosen_N = torch.randint(len(images_NCHW), (n,), generator=generator(seed), device="cpu")
         return images_NCHW[chosen_N.to(images_NCHW.device)].float() / 255
