@@ -219,8 +219,8 @@ class DiffusionDreamer(Settings):
     first: Literal["class", "random"] = "class"
     """Where the adapter of a dream begins: at that of class a, or anywhere; with `prompt_steps` 0 it stays there (control)."""
     begin: Literal["noise", "draws", "stored"] = "noise"
-    """Where images of dreams begin. Draws: at images of class a as its adapter draws it. Stored: at those that are stored of it, as Dream2Learn
-    begins at images of its buffer."""
+    """Where images of dreams begin. Draws: at images of class a as its adapter draws it. Stored: at those that are stored of it, as
+    Dream2Learn begins at images of its buffer."""
     strength: float = Field(default=0.5, gt=0, le=1)
     """Which share of the denoising steps is taken from there; 1 is nearly noise."""
     objective: Objective = Objective()
