@@ -19,7 +19,7 @@ from sleepwake.domains.vision.night_settings import NoveltyJudge
 from sleepwake.domains.vision.novelty import Novelty, copies
 from sleepwake.domains.vision.training import Beside, Shuffled
 from sleepwake.domains.vision.wake_settings import MlpLearner, Wake
-from sleepwake.errors import RecipeError
+from sleepwake.errors import DataError, RecipeError
 from sleepwake.records import Task, Verdicts
 from sleepwake.roles import Mind
 
@@ -190,12 +190,40 @@ def test_controls_leave_out_what_they_name(tmp_path: Path) -> None:
     assert mind.learner.net.dreamed == dreamed
 
 
-@pytest.mark.parametrize("first", ["class", "random"])
-def test_a_diffusion_dreamer_draws_a_dream_again_after_a_checkpoint(tmp_path: Path, first: str) -> None:
+def test_a_night_may_teach_the_rows_of_dreams_alone(tmp_path: Path) -> None:
+    """No answer about a real class moves, and the dreams are told from what is known all the same."""
+    domain = made("sleep.rehearse.steps=200", 'sleep.rehearse.learns="rows"', "sleep.rehearse.lr=0.02", "sleep.rehearse.share=0.7")
+    mind = domain.mind()
+    day(domain, mind)
+    before = mind.learner.net.only([0, 1])
+    night(domain, mind, tmp_path / "dusk")
+    net = mind.learner.net
+    assert all(torch.equal(one, other) for one, other in zip(before.parameters(), net.only([0, 1]).parameters(), strict=True))
+    drawn = mind.dreamer.again(net.dreamed, 20, seed=9).flatten(0, 1)
+    as_dreams = torch.isin(net.answer(drawn, only=net.classes), torch.tensor(net.dreamed, device=CPU)).float().mean()
+    assert float(as_dreams) > 0.5, "they lie between two digits on features that were learned for these alone"
+
+
+def test_mixtures_need_stored_images() -> None:
+    with pytest.raises(RecipeError, match=r"dreamer\.type.*begins at stored images"):
+        made('wake.replay={type="none"}')
+
+
+def test_a_dream_without_a_stored_image_to_begin_at_says_so(tmp_path: Path) -> None:
+    domain = made()
+    mind = domain.mind()
+    day(domain, mind)
+    del mind.dreamer.memory.images[0]
+    with pytest.raises(DataError, match=r"no image of class '0' is stored"):
+        mind.dreamer.dream([Challenge(0, 1, 1.0)], mind.learner, 1)
+
+
+@pytest.mark.parametrize("begin", ['first="class"', 'first="random", begin="draws"', 'first="random", fit="none", begin="stored"'])
+def test_a_diffusion_dreamer_draws_a_dream_again_after_a_checkpoint(tmp_path: Path, begin: str) -> None:
     with torch.device("cpu"):
         folder = of_pixels(tmp_path / "generator")
     few = "fit_steps=2, prompt_steps=2, prompt_batch=2, dreams=6"
-    said = f'dreamer={{type="diffusion", generator={{type="folder", folder="{folder}"}}, first="{first}", {few}}}'
+    said = f'dreamer={{type="diffusion", generator={{type="folder", folder="{folder}"}}, {begin}, {few}}}'
     domain = made(said)
     mind = domain.mind()
     day(domain, mind)
@@ -218,6 +246,8 @@ def test_a_diffusion_dreamer_draws_a_dream_again_after_a_checkpoint(tmp_path: Pa
     [
         ('dreamer={type="vae"}', "dreamer.type"),
         ('stream.scenario="task"', "stream.scenario"),
+        ('sleep.rehearse={type="classes", label="shape", learns="rows"}', "sleep.rehearse.learns"),
+        ('dreamer={type="diffusion", fit="none"}', "dreamer.fit"),
         ('wake.head={type="cwr"}', "wake.head"),
     ],
 )

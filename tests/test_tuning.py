@@ -209,7 +209,7 @@ def test_an_aim_s_target_by_hand() -> None:
 
 
 def seen(chances: list[list[float]], lure: int = 1) -> Sight:
-    return Sight("dream", torch.tensor(chances, device=CPU), 0, lure)
+    return Sight("dream", torch.tensor(chances, device=CPU), 0, lure, torch.zeros((len(chances), 1, 1, 1), device=CPU))
 
 
 def test_when_to_stop_by_hand() -> None:

@@ -93,6 +93,9 @@ def dreamers(recipe: Any) -> Iterator[str]:
     begun = isinstance(dreamer, MixDreamer | PicturesDreamer) or getattr(dreamer, "begin", "") == "stored"
     if begun and (recipe.wake.replay.type != "exact" or recipe.wake.layer):
         yield f'dreamer.type: "{dreamer.type}" begins at stored images; write wake.replay = {{ type = "exact" }}, wake.layer = ""'
+    learned = getattr(getattr(dreamer, "stop", None), "type", "") == "learned"
+    if learned and not (isinstance(recipe.sleep.rehearse, ClassesRehearsal) and "judge" in recipe.sleep.stages):
+        yield 'dreamer.stop: "learned" is taught by a judge of dreamed classes; write sleep.rehearse.type = "classes", with stage "judge"'
     if getattr(dreamer, "fit", "") != "none":
         return
     if dreamer.first == "class" or dreamer.begin == "draws":

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -13,14 +14,16 @@ from sleepwake.domains.vision.adapters import adapters_of
 from sleepwake.domains.vision.challengers import Challenge, dreamt
 from sleepwake.domains.vision.dreamed_classes import told, untold
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer as Settings
-from sleepwake.domains.vision.dreamer_settings import FixedStop, Objective
+from sleepwake.domains.vision.dreamer_settings import FixedStop, LearnedStop, Objective
 from sleepwake.domains.vision.images import Batch, Space
+from sleepwake.domains.vision.learned_stop import Hindsight, Learned
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.pipelines import fingerprint, open_generator, where
-from sleepwake.domains.vision.stopping import stopper_of
+from sleepwake.domains.vision.stopping import Stopper, stopper_of
 from sleepwake.domains.vision.tuning import Aim, Goal, Painter, Starts, invert, steer
 from sleepwake.errors import DataError
 from sleepwake.records import Facts, Task
+from sleepwake.roles import Judge
 from sleepwake.seeds import seed as seed_at
 
 
@@ -76,6 +79,12 @@ class DiffusionDreamer:
         """What was asked of each dreamed class that there is, by its id."""
         self.statistics_2F = torch.empty(0, device=space.device)
         """Mean and deviation of the learner's features on the day's images, where the objective asks for them."""
+        self.hindsight = Hindsight()
+        """Steps of earlier nights, where stopping is learned."""
+        self.learned: Learned | None = None
+        """Who watched this round's steps."""
+        self.taken = 0.0
+        """Steps that the adapters of this round's dreams took, on average."""
         self.memory: Any = None
         """Whose stored images dreams may begin at."""
         self.painter: Painter | None = None
@@ -137,12 +146,23 @@ class DiffusionDreamer:
                 painter.adapters.copy(class_adapter(challenge.shape), name, seed_at(seed, name))
             aims.append(Aim(name, challenge.shape, challenge.lure, challenge.distance))
         starts, statistics_2F = self._starts(), self.statistics_2F if len(self.statistics_2F) else None
-        goal = Goal(settings.objective, stopper_of(settings.stop), statistics_2F, starts)
+        stopper: Stopper
+        if isinstance(settings.stop, LearnedStop):
+            stopper = self.learned = Learned(settings.stop, self.hindsight, settings.prompt_steps)
+        else:
+            stopper = stopper_of(settings.stop)
+        goal = Goal(settings.objective, stopper, statistics_2F, starts)
         steered = steer(painter, aims, learner.net, goal, settings.prompt_steps, seed_at(seed, "steer"))
+        self.taken = round(fmean(steered["taken"].values()), 6)
         self.dreamed |= {aim.name: {"distance": aim.distance, "steps": steered["taken"][aim.name]} for aim in aims}
         with torch.no_grad():
             images_PNCHW = painter.paint_aims(aims, settings.dreams, seed_at(seed, "images"), starts)
         return dreamt(challenges, images_PNCHW.unbind())
+
+    def observe(self, judge: Judge, seed: int) -> Facts:
+        """Learn when to stop, where that is learned, from the judge's verdicts on this round's ways."""
+        facts = {"prompt_steps": self.taken}
+        return facts if self.learned is None else {**facts, "stopper": self.learned.learn(judge, seed)}
 
     def adopt(self, name: int, challenge: Challenge) -> None:
         """Keep the adapter of a pair under the id of a dreamed class."""
@@ -168,6 +188,7 @@ class DiffusionDreamer:
         state = {"classes": self.classes, "dreamed": self.dreamed, "inventory": told(self.inventory), "adapters": names, "generator": known}
         save_json(state, folder / "dreamer.json")
         save_tensors({"statistics_2F": self.statistics_2F}, folder / "statistics.safetensors")
+        save_tensors({"seen_TF": self.hindsight.seen_TF, "good_T": self.hindsight.good_T}, folder / "hindsight.safetensors")
         if self.painter is not None:
             self.painter.adapters.save(folder / "adapters")
 
@@ -181,6 +202,8 @@ class DiffusionDreamer:
         self.classes, self.dreamed, self.painter = tuple(state["classes"]), state["dreamed"], None
         self.inventory = untold(state["inventory"])
         self.statistics_2F = load_tensors(folder / "statistics.safetensors", self.space.device)["statistics_2F"]
+        past = load_tensors(folder / "hindsight.safetensors", torch.device("cpu"))
+        self.hindsight.seen_TF, self.hindsight.good_T = past["seen_TF"], past["good_T"]
         if not state["adapters"]:
             return
         place = where(self.settings.generator)

@@ -160,6 +160,7 @@ class Vision:
         return {
             "judge": self.recipe.judge.type,
             "judged": counts["judged"],
+            "right": sum(right),
             "accepted": counts["accepted"],
             "precision": round(both / counts["accepted"], 6) if counts["accepted"] else None,
             "recall": round(both / sum(right), 6) if any(right) else None,

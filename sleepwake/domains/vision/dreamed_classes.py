@@ -17,7 +17,7 @@ from sleepwake.domains.vision.night_settings import ClassesRehearsal
 from sleepwake.domains.vision.training import Beside, Source, Term, train
 from sleepwake.domains.vision.wake_settings import DreamedClasses
 from sleepwake.records import Facts, Task, Verdicts
-from sleepwake.roles import Mind
+from sleepwake.roles import Judge, Mind
 from sleepwake.seeds import seed as seed_at
 
 
@@ -29,6 +29,10 @@ class Inventor(Protocol):
     """
 
     inventory: dict[int, Challenge]
+
+    def observe(self, judge: Judge, seed: int) -> Facts:
+        """Learn from the judge of a round how to dream the next time, where the dreamer does."""
+        ...
 
     def adopt(self, name: int, challenge: Challenge) -> None:
         """Keep what makes the dreams of a challenge, under the id of a dreamed class."""
@@ -113,7 +117,8 @@ class Classes:
         if settings.label == "own":
             net.grow([name for name, _ in adopted], seed_at(seed, "rows"))
         dreams = dreams_of(mind, settings, settings.batch)
-        facts: Facts = {"adopted": len(adopted), "dreamed_classes": len(mind.dreamer.inventory)}
+        seen = mind.dreamer.observe(mind.judge, seed_at(seed, "observe"))
+        facts: Facts = {**seen, "adopted": len(adopted), "dreamed_classes": len(mind.dreamer.inventory)}
         if dreams is None or not settings.steps:
             return material, verdicts, {**facts, "skipped": "nothing to train on"}
         before, rows = mind.memory.recall(mind), settings.learns == "rows"

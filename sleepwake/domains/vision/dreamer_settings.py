@@ -196,7 +196,18 @@ class BandStop(Settings):
     """Greatest."""
 
 
-Stop = Annotated[FixedStop | HitsStop | BandStop, Field(discriminator="type")]
+class LearnedStop(Settings):
+    """Stops a class where steps that looked so were good ones in nights before."""
+
+    type: Literal["learned"]
+    """A logistic regression on the guide's answers along the way, taught by the judge's verdicts on images of the way, in hindsight."""
+    explore: int = Field(default=1, ge=1)
+    """Dreams of each round that go on to the last step and are looked back on; in the first rounds all do."""
+    margin: float = Field(default=0.05, ge=0, le=1)
+    """A step was good where no later one had a share accepted that was larger by more than this."""
+
+
+Stop = Annotated[FixedStop | HitsStop | BandStop | LearnedStop, Field(discriminator="type")]
 
 
 class DiffusionDreamer(Settings):

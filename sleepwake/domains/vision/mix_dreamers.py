@@ -18,6 +18,7 @@ from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.stream_settings import NpzStream
 from sleepwake.domains.vision.training import Shuffled
 from sleepwake.records import Facts, Task
+from sleepwake.roles import Judge
 from sleepwake.seeds import seed as seed_at
 
 
@@ -57,6 +58,10 @@ class MixDreamer:
             self.memory.some(name, n, seed_at(seed, place)) for place, name in enumerate((challenge.shape, challenge.lure))
         )
         return torch.lerp(one_NCHW, other_NCHW, challenge.distance / 2)
+
+    def observe(self, judge: Judge, seed: int) -> Facts:
+        """Learns nothing of it."""
+        return {}
 
     def adopt(self, name: int, challenge: Challenge) -> None:
         """Remember what was mixed, under the id of a dreamed class."""

@@ -1,4 +1,4 @@
-"""When a dream is done: whoever says so sees the guide's answers to each step's images, and nothing else."""
+"""When a dream is done: whoever says so sees each step's images and the guide's answers to them, and nothing else."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from sleepwake.domains.vision.dreamer_settings import BandStop, FixedStop, HitsStop, Stop
+from sleepwake.domains.vision.dreamer_settings import BandStop, FixedStop, HitsStop
 
 
 @dataclass(frozen=True)
@@ -18,12 +18,14 @@ class Sight:
         chances_NR: the guide's probabilities of its images.
         shape: row of the class that they are of.
         lure: row of the class that they lean towards; the same where they don't.
+        images_NCHW: the images.
     """
 
     name: str
     chances_NR: Tensor
     shape: int
     lure: int
+    images_NCHW: Tensor
 
 
 class Stopper(Protocol):
@@ -74,8 +76,8 @@ class Band:
         return self.settings.low <= mean <= self.settings.high
 
 
-def stopper_of(settings: Stop) -> Stopper:
-    """The rule that a recipe asks for."""
+def stopper_of(settings: FixedStop | HitsStop | BandStop) -> Stopper:
+    """The rule that a recipe asks for, of those that learn nothing."""
     if isinstance(settings, HitsStop):
         return Hits(settings)
     return Band(settings) if isinstance(settings, BandStop) else Fixed(settings)

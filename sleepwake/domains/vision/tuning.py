@@ -178,10 +178,10 @@ def steer(painter: Painter, aims: Sequence[Aim], net: Classifier, goal: Goal, st
         samples += images_PNCHW.shape[0] * images_PNCHW.shape[1]
         features_PNF = guide.body.onward(images_PNCHW.flatten(0, 1), "").unflatten(0, images_PNCHW.shape[:2])
         terms: list[Tensor] = []
-        for aim, features_NF in zip(list(going), features_PNF, strict=True):
+        for aim, features_NF, images_NCHW in zip(list(going), features_PNF, images_PNCHW.detach(), strict=True):
             logits_NR = guide.rate(features_NF)
-            rows = [guide.classes.index(name) for name in (aim.shape, aim.lure)]
-            if goal.stopper.done(Sight(aim.name, logits_NR.detach().softmax(dim=1), *rows)):
+            shape, lure = (guide.classes.index(name) for name in (aim.shape, aim.lure))
+            if goal.stopper.done(Sight(aim.name, logits_NR.detach().softmax(dim=1), shape, lure, images_NCHW)):
                 going.remove(aim)
                 taken[aim.name] = step
                 continue
