@@ -261,3 +261,16 @@ def test_an_inventory_is_told_in_json() -> None:
 
     inventory = {10: Challenge(0, 1, 0.25), 12: Challenge(1, 0, 1.0)}
     assert untold(json.loads(json.dumps(told(inventory)))) == inventory
+
+
+def test_pairs_come_again_nearer_where_there_are_too_few() -> None:
+    domain = made("challenger.pairs=5", "challenger.distance=0.9", "challenger.nearer=0.4")
+    mind = domain.mind()
+    day(domain, mind)
+    asked = mind.challenger.propose(mind, 1)
+    assert [challenge.distance for challenge in asked] == [0.9, 0.9, 0.5, 0.5, 0.1]
+    assert len(set(asked)) == 5
+    few = made("challenger.pairs=5")
+    mind = few.mind()
+    day(few, mind)
+    assert len(mind.challenger.propose(mind, 1)) == 2

@@ -113,18 +113,21 @@ class Confusion:
 
 
 class Random:
-    """Control: pairs at random, all at one distance."""
+    """Control: pairs at random; verdicts don't change their distance."""
 
     def __init__(self, settings: RandomChallenger, space: Space) -> None:
         self.settings, self.space = settings, space
 
     def propose(self, mind: Mind, seed: int) -> list[Challenge]:
-        """Distinct pairs of learned classes, each as likely."""
+        """Distinct pairs of learned classes, each as likely; the same ones nearer, where there are too few and the recipe says so."""
         classes = mind.dreamer.classes
         pairs = [(shape, lure) for shape in classes for lure in classes if shape != lure]
         order = torch.randperm(len(pairs), generator=generator(seed_at(seed, "pairs")), device="cpu").tolist()
-        chosen = [pairs[place] for place in order[: self.settings.pairs]]
-        return [Challenge(shape, lure, self.settings.distance) for shape, lure in chosen]
+        chosen, found, distance = [pairs[place] for place in order], list[Challenge](), self.settings.distance
+        while chosen and distance > 0 and len(found) < self.settings.pairs:
+            found += [Challenge(shape, lure, distance) for shape, lure in chosen[: self.settings.pairs - len(found)]]
+            distance = round(distance - self.settings.nearer, 6) if self.settings.nearer else 0.0
+        return found
 
     def observe(self, challenges: Sequence[Challenge], material: Batch, verdicts: Verdicts | None) -> Facts:
         """Takes nothing in."""

@@ -74,7 +74,7 @@ class DiffusionDreamer:
         self.classes: tuple[int, ...] = ()
         """Ids of the classes that have an adapter."""
         self.dreamed: dict[str, Facts] = {}
-        """What was last asked of the adapter of each pair that was ever dreamed of, and how near it came."""
+        """What the last round asked of the adapters that it made, and the steps that they took."""
         self.inventory: dict[int, Challenge] = {}
         """What was asked of each dreamed class that there is, by its id."""
         self.statistics_2F = torch.empty(0, device=space.device)
@@ -154,7 +154,9 @@ class DiffusionDreamer:
         goal = Goal(settings.objective, stopper, statistics_2F, starts)
         steered = steer(painter, aims, learner.net, goal, settings.prompt_steps, seed_at(seed, "steer"))
         self.taken = round(fmean(steered["taken"].values()), 6)
-        self.dreamed |= {aim.name: {"distance": aim.distance, "steps": steered["taken"][aim.name]} for aim in aims}
+        for name in set(self.dreamed) - {aim.name for aim in aims}:
+            painter.adapters.drop(name)
+        self.dreamed = {aim.name: {"distance": aim.distance, "steps": steered["taken"][aim.name]} for aim in aims}
         with torch.no_grad():
             images_PNCHW = painter.paint_aims(aims, settings.dreams, seed_at(seed, "images"), starts)
         return dreamt(challenges, images_PNCHW.unbind())
@@ -235,5 +237,5 @@ def dream_adapter(name: int) -> str:
 
 
 def pair_adapter(challenge: Challenge) -> str:
-    """Name of the adapter of a class that leans towards another."""
-    return f"class-{challenge.shape}-to-{challenge.lure}"
+    """Name of the adapter of a class that leans so far towards another."""
+    return f"class-{challenge.shape}-to-{challenge.lure}-at-{round(100 * challenge.distance)}"
