@@ -1,6 +1,7 @@
 """The judge of dreamed classes: is it none of those that are known? Its networks never guided a dream and never learn one."""
 
 import torch
+from torch import Tensor
 
 from sleepwake.domains.vision.images import Batch
 from sleepwake.domains.vision.judges import Peers, Surroundings
@@ -29,9 +30,13 @@ class Novelty(Peers):
         return Verdicts(tuple(rewards), tuple(reasons), threshold=1.0 - self.asked.known)
 
 
-def copies(material: Batch, within: float) -> torch.Tensor:
+def copies(material: Batch, within: float) -> Tensor:
     """Which images (N,) are nearer to an earlier one than a root mean square distance of their pixels."""
-    flat_ND = material.images_NCHW.flatten(start_dim=1)
-    near_NN = torch.cdist(flat_ND, flat_ND, compute_mode="donot_use_mm_for_euclid_dist") / flat_ND.shape[1] ** 0.5 < within
-    copied_N: torch.Tensor = near_NN.tril(diagonal=-1).any(dim=1)
-    return copied_N
+    return near(material.images_NCHW, within).tril(diagonal=-1).any(dim=1)
+
+
+def near(images_NCHW: Tensor, within: float) -> Tensor:
+    """Which pairs of images (N, N) are nearer than a root mean square distance of their pixels."""
+    flat_ND = images_NCHW.flatten(start_dim=1)
+    near_NN: Tensor = torch.cdist(flat_ND, flat_ND, compute_mode="donot_use_mm_for_euclid_dist") / flat_ND.shape[1] ** 0.5 < within
+    return near_NN
