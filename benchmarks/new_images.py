@@ -1,0 +1,77 @@
+"""Are the dreams of finished runs new, and are they images? By judges that never guided them (docs/results/dreams.md).
+
+    python benchmarks/new_images.py checkpoints/dreams/vision-dream-digits-0-* --data ../shared/data
+
+For each run folder, 100 dreams of each dreamed class that its last commit has are drawn again; those that the night's judge accepts are asked
+about. Wanted: under 10 % taken for a known class with a confidence over 0.9, at least 90 % of the other half recognised by a classifier of one
+half, near-duplicates under 2 %, at least 80 % below the 95th percentile of the denoising error of the generator's own drawings. The same of
+the stream's real images stands beside, as a yardstick.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+
+from sleepwake import session
+from sleepwake.domains.vision.dream_measures import duplicates, like_drawings, recognised, taken_for_known
+from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer
+from sleepwake.domains.vision.images import Batch
+from sleepwake.domains.vision.pipelines import open_generator
+from sleepwake.seeds import seed as seed_at
+
+EACH = 100
+
+
+def measured(path: Path, data: Path) -> dict[str, str | float]:
+    """The four figures of a run's dreams, and of as many real images of its stream."""
+    opened = session.reopen(path, None, "cpu", data, print, time.monotonic())
+    folder, domain, recipe = opened.folder, opened.domain, opened.recipe
+    try:
+        state, _ = folder.recover()
+        assert state.last is not None, f"{path} has learned nothing"
+        mind, commit = domain.mind(), folder.folder(state.last)
+        mind.load(commit)
+        mind.judge.freeze(commit)
+        names = list(mind.dreamer.inventory)
+        with torch.no_grad():
+            images_PNCHW = mind.dreamer.again(names, EACH, seed_at(recipe.seed, "measure"))
+        labels_N = torch.tensor(names).repeat_interleave(EACH)
+        verdicts = mind.judge.verdicts(Batch(images_PNCHW.flatten(0, 1), labels_N), 1)
+        accepted_N = torch.tensor(verdicts.accepted)
+        accepted_NCHW = images_PNCHW.flatten(0, 1)[accepted_N]
+        known = [name for name in mind.learner.net.classes if not domain.space.is_dreamed(name)]
+        with domain.guard.audit():
+            examples = domain.examples(domain.tasks[0])
+            oracle = domain.oracle()
+        settings = recipe.dreamer if isinstance(recipe.dreamer, DiffusionDreamer) else DiffusionDreamer(type="diffusion")
+        model = open_generator(settings, torch.device("cpu"))
+        few = [place for place in range(len(names)) if int(accepted_N.unflatten(0, (len(names), EACH))[place].sum()) >= EACH // 2]
+        return {
+            "run": path.name,
+            "classes": len(names),
+            "accepted": round(float(accepted_N.float().mean()), 4),
+            "known": round(taken_for_known(oracle, accepted_NCHW, known), 4),
+            "recognised": round(recognised(images_PNCHW[few], domain.space, 1), 4),
+            "duplicates": round(duplicates(accepted_NCHW), 4),
+            "like drawings": round(like_drawings(model, accepted_NCHW[:400], 1), 4),
+            "real like drawings": round(like_drawings(model, examples.images_NCHW[:400], 1), 4),
+            "real duplicates": round(duplicates(examples.images_NCHW[:800]), 4),
+        }
+    finally:
+        folder.release()
+
+
+def main() -> None:
+    """Print a line a run."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", nargs="+", type=Path)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    args = parser.parse_args()
+    for path in args.runs:
+        print(measured(path, args.data), flush=True)
+
+
+if __name__ == "__main__":
+    main()
