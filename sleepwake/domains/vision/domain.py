@@ -80,7 +80,7 @@ class Vision:
         if recipe.wake.replay.type == "exact" and isinstance(recipe.dreamer, DiffusionDreamer | MixDreamer | PicturesDreamer):
             dreamer.memory = memory
         if self.dreamt:
-            memory = WithDreams(memory, self.dreamt, recipe.wake.dreams)
+            memory = WithDreams(memory, self.dreamt, recipe.wake.dreams, space)
         return Mind(
             learner=load_class(CLASSES["learner"][recipe.learner.type])(self.learner, recipe.wake, space),
             dreamer=dreamer,

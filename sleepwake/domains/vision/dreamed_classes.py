@@ -14,7 +14,8 @@ from sleepwake.domains.vision.challengers import Challenge
 from sleepwake.domains.vision.descent import adam
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.night_settings import ClassesRehearsal
-from sleepwake.domains.vision.training import Beside, Source, Term, train
+from sleepwake.domains.vision.replay import previous_solver
+from sleepwake.domains.vision.training import Beside, Source, Term, recalling, train
 from sleepwake.domains.vision.wake_settings import DreamedClasses
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Judge, Mind
@@ -126,6 +127,9 @@ class Classes:
         weights = (net.weight_RF, net.bias_R) if rows else net.parameters()
         sources = ((settings.share, dreams), (1 - settings.share, before))
         terms = [Term(share, source, settings.batch, taught=taught) for share, source in sources]
+        if settings.recall:
+            known = [name for name in net.classes if name not in net.dreamed]
+            terms.append(Term(settings.recall, recalling(dreams, net.only(known)), settings.batch, known, taught))
         trained = train(net, terms, settings.steps, 0, seed_at(seed, "train"), adam(weights, settings.lr * rate))
         return material, verdicts, {**facts, **trained}
 
@@ -145,8 +149,8 @@ class Classes:
 class WithDreams:
     """A memory whose replay has dreamed classes beside it."""
 
-    def __init__(self, memory: Any, rehearse: ClassesRehearsal, dreams: DreamedClasses) -> None:
-        self.memory, self.rehearse, self.dreams = memory, rehearse, dreams
+    def __init__(self, memory: Any, rehearse: ClassesRehearsal, dreams: DreamedClasses, space: Space) -> None:
+        self.memory, self.rehearse, self.dreams, self.space = memory, rehearse, dreams, space
 
     def source(self, mind: Mind, task: Task, examples: Batch, seed: int) -> Source | None:
         """Replay, and dreams where there are any; what became a class of the stream when the day was opened is dreamed no more."""
@@ -154,9 +158,11 @@ class WithDreams:
         if self.rehearse.label == "own":
             mind.dreamer.forget([name for name in mind.dreamer.inventory if name not in mind.learner.net.classes])
         dreams = dreams_of(mind, self.rehearse, self.dreams.pool)
-        if dreams is None or not self.dreams.weight:
+        if dreams is None or not (self.dreams.weight or self.dreams.recall):
             return replay
-        return Beside(replay, dreams, self.dreams.weight, self.dreams.batch)
+        solver = previous_solver(mind, self.space, task)
+        recalled = recalling(dreams, solver) if solver is not None and self.dreams.recall else None
+        return Beside(replay, dreams, self.dreams.weight, self.dreams.batch, self.dreams.recall, recalled)
 
     def recall(self, mind: Mind) -> Any:
         """What was learned so far, for the night."""

@@ -146,7 +146,10 @@ def terms(wake: Wake, space: Space, task: Task, examples: Batch, replay: Source 
     if isinstance(replay, Beside):
         others = terms(wake, space, task, examples, replay.replay)
         awake = [replace(term, weight=(1 - replay.weight) * term.weight) for term in others]
-        return [*awake, Term(replay.weight, replay.dreams, replay.batch)]
+        beside = [*awake, Term(replay.weight, replay.dreams, replay.batch)]
+        if replay.recalled is None:
+            return beside
+        return [*beside, Term(replay.recall, replay.recalled, replay.batch, among=space.before(task.index))]
     ids, told = space.ids(task.parts), space.told
     alone = isinstance(wake.head, SoftmaxHead) and wake.head.active == "task"
     current = day_share(wake.ratio, task) if replay is not None else 1.0

@@ -156,6 +156,8 @@ class ClassesRehearsal(Settings):
     """Learning rate (Adam); halved for each night rolled back."""
     share: float = Field(default=0.3, ge=0, le=1)
     """Weight of the dreams in the loss."""
+    recall: float = Field(default=0.0, ge=0)
+    """Weight of what the learner at dusk said of the dreams, among the classes of the stream; added to the loss."""
 
 
 Rehearse = Annotated[SupervisedRehearsal | ClassesRehearsal, Field(discriminator="type")]

@@ -17,6 +17,10 @@ from sleepwake.records import Facts, Look, Task
 from sleepwake.seeds import seed as seed_at
 
 
+RECALL_TEMPERATURE = 2.0
+"""Of the response that is recalled, as in the published protocol (van de Ven & Tolias 2018)."""
+
+
 class Source(Protocol):
     """Where batches come from."""
 
@@ -82,16 +86,25 @@ class Beside:
         dreams: labelled with their own ids.
         weight: of the dreams in the loss, in [0, 1); day and replay share the rest.
         batch: dreams a step.
+        recall: weight of `recalled` in the loss, beside all others.
+        recalled: the same dreams with the previous solver's response; None where there is no such solver.
     """
 
     replay: Source | None
     dreams: Source
     weight: float
     batch: int
+    recall: float = 0.0
+    recalled: Answered | None = None
 
     def draw(self, n: int, seed: int) -> Batch:
         """Dreams and replay are parts of a loss, never one batch."""
         raise AssertionError("draw from one of the two")
+
+
+def recalling(dreams: Source, solver: Solver) -> Answered:
+    """Dreams with what a network says of them; its rows are those of the stream's classes alone."""
+    return Answered(dreams, [solver], RECALL_TEMPERATURE)
 
 
 def exemplars(source: Source) -> Batch:

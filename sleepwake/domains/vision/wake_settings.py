@@ -304,6 +304,9 @@ class DreamedClasses(Settings):
     """Dreams a step."""
     pool: int = Field(default=64, ge=1)
     """Images of each dreamed class that are drawn when the day begins; none is stored."""
+    recall: float = Field(default=0.0, ge=0)
+    """Weight of what the previous solver says of the dreams, among the classes that it knew: they lie around its stored images (Li & Hoiem
+    2017, who ask about the day's images). Added to the loss."""
     mapping: Literal["wins", "none"] = "wins"
     """Whether a task's new classes begin with the rows of the dreamed classes for which the learner takes their images the most often."""
 
