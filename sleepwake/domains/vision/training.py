@@ -16,7 +16,6 @@ from sleepwake.domains.vision.networks import Classifier, Solver
 from sleepwake.records import Facts, Look, Task
 from sleepwake.seeds import seed as seed_at
 
-
 RECALL_TEMPERATURE = 2.0
 """Of the response that is recalled, as in the published protocol (van de Ven & Tolias 2018)."""
 
