@@ -160,6 +160,35 @@ def test_a_night_makes_classes_and_a_day_takes_them_over(tmp_path: Path) -> None
     assert max(domain.evaluate(mind, 2, "seen")) > 0.5
 
 
+@pytest.mark.parametrize("renew", [False, True])
+def test_a_night_keeps_the_dreams_of_those_before_or_begins_anew(tmp_path: Path, renew: bool) -> None:
+    domain = made(f"sleep.rehearse.renew={str(renew).lower()}")
+    mind = domain.mind()
+    day(domain, mind)
+    night(domain, mind, tmp_path / "one")
+    mind.dreamer.inventory[4] = Challenge(1, 0, 0.123)
+    night(domain, mind, tmp_path / "two")
+    assert (Challenge(1, 0, 0.123) in mind.dreamer.inventory.values()) is not renew
+    assert sorted(mind.dreamer.inventory) == sorted(mind.learner.net.dreamed)
+
+
+def test_what_dreams_recall_is_said_by_who_knew_and_of_the_stream_s_classes_alone(tmp_path: Path) -> None:
+    domain = made("wake.dreams.recall=0.5", 'wake.dreams.mapping="none"')
+    mind = domain.mind()
+    day(domain, mind)
+    night(domain, mind, tmp_path / "dusk")
+    task = domain.tasks[1]
+    mind.learner.open(task, 1, domain.examples(task))
+    replay = mind.memory.source(mind, task, domain.examples(task), 1)
+    assert isinstance(replay, Beside)
+    recalled = replay.recalled.draw(5, 1)
+    assert torch.equal(recalled.images_NCHW, replay.dreams.draw(5, 1).images_NCHW)
+    assert torch.allclose(recalled.targets_NK[:, :2].sum(dim=1), torch.ones(5, device=CPU))
+    parts = terms(domain.recipe.wake, domain.space, task, domain.examples(task), replay)
+    assert [part.among for part in parts][2:] == [None, [0, 1]]
+    assert [round(part.weight, 6) for part in parts] == [0.4, 0.4, 0.2, 0.5]
+
+
 def test_controls_leave_out_what_they_name(tmp_path: Path) -> None:
     shape = made('sleep.rehearse={type="classes", label="shape", slots=4, steps=5}')
     mind = shape.mind()

@@ -111,6 +111,9 @@ class Classes:
         """
         settings, net = self.settings, mind.learner.net
         verdicts = verdicts or Verdicts((1.0,) * len(material), ("",) * len(material))
+        if settings.renew:
+            mind.dreamer.forget(list(mind.dreamer.inventory))
+            net.drop(net.dreamed)
         free = [name for name in range(len(self.space.classes), self.space.width) if name not in mind.dreamer.inventory]
         adopted = list(zip(free, self._accepted(material, verdicts), strict=False))
         for name, challenge in adopted:

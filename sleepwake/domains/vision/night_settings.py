@@ -144,6 +144,8 @@ class ClassesRehearsal(Settings):
     """How many dreamed classes there may be; a slot is free again when its row has gone to a new class of the stream."""
     accept: float = Field(default=0.5, ge=0, le=1)
     """A challenge becomes a class where at least this share of its dreams was accepted."""
+    renew: bool = False
+    """Begin each round without the dreamed classes of those before: they were dreamed between classes as the learner then knew them."""
     label: Literal["own", "shape"] = "own"
     """Own: a row of its own. Shape (control): the class that it was dreamed from, so that dreams only augment."""
     learns: Literal["all", "rows"] = "all"
