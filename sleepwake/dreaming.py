@@ -47,7 +47,7 @@ def dream(opened: Session, out: Path | None, n: int | None = None, step: int | N
             mask = [place in shown for place in range(len(material))]
             material, verdicts = material.select(mask), verdicts.select(mask)
         with tempfile.TemporaryDirectory() as scratch:
-            pictures = domain.picture(Path(scratch), chosen.step, material, verdicts)
+            pictures = domain.picture(Path(scratch), chosen.step, mind, material, verdicts)
             if pictures:
                 place = out or folder.path.with_name(f"{folder.path.name}-dreams.png")
                 place.write_bytes((Path(scratch) / Path(pictures[0]["file"]).name).read_bytes())

@@ -258,7 +258,7 @@ class Domain(Protocol):
         """
         ...
 
-    def picture(self, folder: Path, step: int, material: Any, verdicts: Verdicts) -> list[dict[str, str]]:
+    def picture(self, folder: Path, step: int, mind: Mind, material: Any, verdicts: Verdicts) -> list[dict[str, str]]:
         """Write pictures of a round's dreams as `<step:05d>-*.png` into the folder: [{"file": "pictures/...", "caption": ...}]."""
         ...
 

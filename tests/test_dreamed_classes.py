@@ -7,6 +7,7 @@ import pytest
 import torch
 from days import a_round, contents, day, saved
 from frozen_models import of_pixels
+from PIL import Image
 
 from sleepwake import recipe as recipes
 from sleepwake.domains.vision.challengers import Challenge
@@ -231,6 +232,23 @@ def test_a_night_may_teach_the_rows_of_dreams_alone(tmp_path: Path) -> None:
     drawn = mind.dreamer.again(net.dreamed, 20, seed=9).flatten(0, 1)
     as_dreams = torch.isin(net.answer(drawn, only=net.classes), torch.tensor(net.dreamed, device=CPU)).float().mean()
     assert float(as_dreams) > 0.5, "they lie between two digits on features that were learned for these alone"
+
+
+def test_a_map_shows_dreams_among_real_classes(tmp_path: Path) -> None:
+    domain = made()
+    mind = domain.mind()
+    day(domain, mind)
+    material, verdicts, _ = a_round(domain, mind, saved(mind, tmp_path / "dusk"))
+    with domain.guard.night():
+        sheet, shown = domain.picture(tmp_path / "pictures", 3, mind, material, verdicts)
+    assert [sheet["file"], shown["file"]] == ["pictures/00003-dreams.png", "pictures/00003-map.png"]
+    first = (tmp_path / shown["file"]).read_bytes()
+    domain.picture(tmp_path / "pictures", 3, mind, material, verdicts)
+    assert (tmp_path / shown["file"]).read_bytes() == first, "equal runs have equal files"
+    with Image.open(tmp_path / shown["file"]) as image:
+        assert len(image.convert("RGB").getcolors(maxcolors=10**6)) > 100
+    silent = made("evaluate.audit=false")
+    assert len(silent.picture(tmp_path / "pictures", 4, mind, material, verdicts)) == 1, "it would look at what is yet to come"
 
 
 def test_mixtures_need_stored_images() -> None:

@@ -478,7 +478,7 @@ def test_a_contact_sheet_of_dreams(tmp_path: Path) -> None:
     mind = domain.mind()
     day(domain, mind, 0)
     material, verdicts, _ = night(domain, mind, saved(mind, tmp_path / "1"))
-    (picture,) = domain.picture(tmp_path / "pictures", 7, material, verdicts)
+    (picture,) = domain.picture(tmp_path / "pictures", 7, mind, material, verdicts)
     assert picture["file"] == "pictures/00007-dreams.png"
     with Image.open(tmp_path / picture["file"]) as image:
         assert image.width > 400

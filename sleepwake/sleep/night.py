@@ -73,7 +73,7 @@ def _stage(phase: Phase, name: str, work: Work, progress: Progress) -> tuple[Wor
 
 def _show(phase: Phase, work: Work) -> dict[str, object]:
     folder = phase.aside / "pictures"
-    pictures = phase.call(phase.domain.picture, folder, phase.step, work.material, work.verdicts)
+    pictures = phase.call(phase.domain.picture, folder, phase.step, phase.mind, work.material, work.verdicts)
     return {"pictures": pictures, "examples": phase.call(phase.domain.describe, work.material, work.verdicts)}
 
 

@@ -144,7 +144,7 @@ class Language:
         """Nothing: dreamed problems are audited each night."""
         return {}
 
-    def picture(self, folder: Path, step: int, material: Batch, verdicts: Verdicts) -> list[dict[str, str]]:
+    def picture(self, folder: Path, step: int, mind: Mind, material: Batch, verdicts: Verdicts) -> list[dict[str, str]]:
         """No pictures: dreams are text, see `describe`."""
         return []
 

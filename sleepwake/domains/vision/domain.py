@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from sleepwake.domains import chosen_class, load_class
@@ -12,6 +13,7 @@ from sleepwake.domains.tensors import set_up
 from sleepwake.domains.vision.bodies import inner_space, located
 from sleepwake.domains.vision.dreamed_classes import WithDreams
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer, FolderGenerator, MixDreamer, PicturesDreamer
+from sleepwake.domains.vision.feature_map import feature_map
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import Surroundings
 from sleepwake.domains.vision.learners import terms
@@ -22,6 +24,7 @@ from sleepwake.domains.vision.pictures import contact_sheet
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.streams import Stream, Test
 from sleepwake.domains.vision.training import Shuffled, Term, train
+from sleepwake.domains.vision.transfer import drawn as drawn_evenly
 from sleepwake.domains.vision.transfer import probe, speed
 from sleepwake.domains.vision.wake_settings import MlpLearner
 from sleepwake.records import Facts, Task, Verdicts
@@ -33,6 +36,8 @@ ORACLE_STEPS, ORACLE_BATCH, ORACLE_LR = 1500, 128, 1e-3
 """The audit's own classifier: the same for every recipe and seed of a stream."""
 
 
+EXAMPLES, MAPPED = 8, 40
+"""Images drawn a class to show one of each beside dreams; real images a class on a map of features."""
 LABELS = {"class": "seen", "task": "task", "domain": "shared"}
 """Among which labels answers are chosen: of all classes seen so far, of the test's own task, or those that all tasks share."""
 
@@ -198,9 +203,22 @@ class Vision:
         """Images have no levels."""
         return {}
 
-    def picture(self, folder: Path, step: int, material: Batch, verdicts: Verdicts) -> list[dict[str, str]]:
-        """A contact sheet of the round's dreams."""
-        return contact_sheet(folder / f"{step:05d}-dreams.png", self.space, material, verdicts)
+    def picture(self, folder: Path, step: int, mind: Mind, material: Batch, verdicts: Verdicts) -> list[dict[str, str]]:
+        """A contact sheet of the round's dreams, beside the classes that they lie between; where they may become classes, a map too.
+
+        The map shows them among real images of classes learned and still to come, so it is drawn where audits are on.
+        """
+        known = list(mind.dreamer.classes)
+        drawn = mind.memory.recall(mind).draw(EXAMPLES * len(known), self.space.at("beside", step))
+        first = {name: drawn.images_NCHW[place] for place, name in reversed(list(enumerate(drawn.labels_N.tolist())))}
+        shown = contact_sheet(folder / f"{step:05d}-dreams.png", self.space, material, verdicts, first)
+        if not shown or not self.dreamt or not self.recipe.evaluate.audit:
+            return shown
+        with self.guard.audit():
+            tests = [self.stream.test(test) for test in self.stream.dealt]
+        real = Batch(torch.cat([test.images_NCHW for test in tests]), torch.cat([test.labels_N for test in tests]))
+        few = real.take(drawn_evenly(real.labels_N, MAPPED, self.space.at("map")))
+        return [*shown, *feature_map(folder / f"{step:05d}-map.png", mind.learner.net, few, known, material, verdicts)]
 
     def describe(self, material: Batch, verdicts: Verdicts) -> list[dict[str, Any]]:
         """Dreams of images are shown, not told."""

@@ -7,6 +7,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 from torch.nn import functional
 
@@ -34,7 +35,9 @@ class Hindsight:
         """A classifier of such items; None as long as there is nothing to tell apart."""
         if not 0 < int(self.good_T.sum()) < len(self.good_T):
             return None
-        return make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced")).fit(self.seen_TF.numpy(), self.good_T.numpy())
+        with threadpool_limits(limits=1, user_api="blas"):
+            rule = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=2000))
+            return rule.fit(self.seen_TF.numpy(), self.good_T.numpy())
 
     def add(self, seen_TF: Tensor, shares_T: Tensor, margin: float) -> None:
         """Take in a way: it would have been well to stop at a step where no later one had a larger share accepted, but for a margin.
