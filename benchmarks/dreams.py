@@ -9,10 +9,15 @@ oracle, mapping without dreams and equal compute by a paired 95 % interval; labe
 """
 
 import argparse
+import subprocess
+import sys
+from functools import reduce
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from sleepwake import recipe as recipes
+from sleepwake import recipebook
 from sleepwake.engines import Processes
 from sleepwake.statistics import estimate
 from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
@@ -20,27 +25,39 @@ from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
 LEDGER = Path("benchmarks/results/dreams.jsonl")
 ALONE = ("policy.nights=0", 'morning.probes="none"', 'dreamer={type="none"}', 'challenger={type="none"}', 'judge={type="none"}')
 """Experience replay by day, and nothing by night."""
+POOR = Path("checkpoints/poor-generator")
+"""A generator trained for a twentieth of the steps, by the recorded command; made where it is missing."""
+OTHERS = {"vision/dream-digits": "fashion_mnist.npz", "vision/dream-fashion": "mnist.npz", "vision/dream-split-mnist": "fashion_mnist.npz"}
+"""Real images of classes that the recipe's stream doesn't have."""
 ARMS: dict[str, tuple[str, ...]] = {
     "dreams": (),
     "interpolated images": ('dreamer={type="mix"}',),
-    "random prompts": ('dreamer.first="random"', "dreamer.prompt_steps=0"),
+    "random prompts": ("dreamer.prompt_steps=0", 'dreamer.stop={type="fixed"}'),
     "no oracle": ('dreamer.stop={type="fixed"}',),
-    "mapping without dreams": ("sleep.rehearse.steps=0", "wake.dreams.weight=0"),
-    "dreams without mapping": ('wake.dreams.mapping="none"',),
-    "labels of the class dreamed from": ('sleep.rehearse.label="shape"',),
-    "ER, equal steps": (*ALONE, "wake.steps=450"),
+    "mapping without dreams": ("sleep.rehearse.steps=0", "wake.dreams.weight=0", "wake.dreams.recall=0"),
+    "ER, equal steps": (*ALONE, "wake.steps=<more>"),
     "ER": ALONE,
+    "labels of the class dreamed from": ('sleep.rehearse.label="shape"',),
+    "dreams without mapping": ('wake.dreams.mapping="none"',),
+    "real images of other classes": ('dreamer={type="pictures", data="<others>"}',),
+    "a poor generator": ('dreamer.generator={type="folder", folder="<poor>"}',),
 }
-"""What each arm says beyond the recipe."""
+"""What each arm says beyond the recipe; `settings` fills in what stands in <>."""
 FIGURES = ("fwt_remap", "fwt_gem", "fwt_probe", "fwt_speed", "acc", "forgetting_rwalk")
 """Of the summary, in hundredths."""
 
 
+def settings(recipe: str, name: str) -> tuple[str, ...]:
+    """An arm's settings for a recipe: as many steps by day as the recipe has by day and night, another data set, a place."""
+    checked = recipes.load(recipebook.find(recipe), (), 0)
+    more = checked.wake.steps + checked.sleep.rounds * checked.sleep.rehearse.steps
+    said = {"<more>": str(more), "<others>": OTHERS[recipe], "<poor>": str(POOR.resolve())}
+    return tuple(reduce(lambda told, mark: told.replace(mark, said[mark]), said, line) for line in ARMS[name])
+
+
 def show(recipe: str, runs: dict[str, dict[str, Any]], seeds: list[int]) -> None:
     """Print a recipe's arms, from summaries by key of their arms."""
-    found = {
-        name: {seed: runs[key] for seed in seeds if (key := Arm(recipe, seed, settings).key) in runs} for name, settings in ARMS.items()
-    }
+    found = {name: {seed: runs[key] for seed in seeds if (key := Arm(recipe, seed, settings(recipe, name)).key) in runs} for name in ARMS}
     print(f"\n| {recipe} | seeds | " + " | ".join(FIGURES) + " | FWT_remap of dreams above it | seconds |")
     print("| --- " * (len(FIGURES) + 4) + "|")
     for name, by_seed in found.items():
@@ -64,12 +81,15 @@ def main() -> None:
     parser.add_argument("--data", default="../shared/data")
     parser.add_argument("--seeds", default="0-4")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--recipes", nargs="*", default=["vision/dream-digits"])
+    parser.add_argument("--recipes", nargs="*", default=["vision/dream-digits", "vision/dream-fashion"])
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS), metavar="ARM")
     args = parser.parse_args()
     seeds = parse_seeds(args.seeds)
+    if not args.only_print and "a poor generator" in args.arms and not POOR.exists():
+        make = ["-m", "sleepwake.domains.vision.stroke_training", "--steps", "300", "--out", str(POOR)]
+        subprocess.run([sys.executable, *make], check=True)
     for recipe in args.recipes:
-        arms = [Arm(recipe, seed, ARMS[name]) for seed in seeds for name in args.arms]
+        arms = [Arm(recipe, seed, settings(recipe, name)) for seed in seeds for name in args.arms]
         if not args.only_print:
             sweep(
                 arms, LEDGER, Path("checkpoints/dreams"), Processes(args.jobs), ["--data", args.data], lambda text: print(text, flush=True)

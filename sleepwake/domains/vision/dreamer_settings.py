@@ -243,6 +243,8 @@ class DiffusionDreamer(Settings):
     own images, once (textual inversion): replay without drift. None: real classes have none, and dreams begin without one."""
     fit_steps: int = Field(default=30, ge=1)
     """Optimizer steps of the adapters of real classes, each day."""
+    end_factor: float = Field(default=1.0, ge=0, le=1)
+    """Learning rates of adapters fitted to images fall linearly to this share by the last of `fit_steps`; 1: they stay."""
     prompt_steps: int = Field(default=30, ge=0)
     """Optimizer steps of the adapters of dreams, each round."""
     prompt_batch: int = Field(default=8, ge=1)

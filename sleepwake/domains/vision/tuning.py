@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from sleepwake.domains.tensors import generator
 from sleepwake.domains.vision.adapters import Adapters
-from sleepwake.domains.vision.descent import adam, descend
+from sleepwake.domains.vision.descent import adam, descend, falling
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer, Objective
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.networks import Classifier
@@ -130,7 +130,8 @@ def invert(painter: Painter, names: Sequence[str], examples: Sequence[Batch], st
         return torch.cat(losses).mean() * len(names)
 
     weights = [weight for name in names for weight in adapters.weights(name)]
-    facts = descend(adam(weights, settings.prompt_lr), loss_at, steps)
+    optimizer = adam(weights, settings.prompt_lr)
+    facts = descend(optimizer, loss_at, steps, falling(optimizer, settings.end_factor, steps))
     return {**facts, "prompts": len(names), "samples": steps * each * len(names)}
 
 
