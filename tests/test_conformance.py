@@ -41,7 +41,11 @@ NEEDED = {
     "mobilenet": "width=0.01, least=16",
     "resnet": 'channels=[4, 8], depths=[1, 1], norm="renorm"',
 }
-BESIDE = {"feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}']}  # what another section must say for it
+BESIDE = {
+    "feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}'],
+    "mix": [STORED],
+    "pictures": [STORED],
+}  # what another section must say for it
 ALONE = {
     "diffusion": "vision/tiny-dream",
     "classes": "vision/tiny-classes",
