@@ -72,7 +72,7 @@ class DiffusionDreamer:
     def __init__(self, settings: Settings, space: Space) -> None:
         self.settings, self.space = settings, space
         self.classes: tuple[int, ...] = ()
-        """Ids of the classes that have an adapter."""
+        """Ids of the classes that were learned; each has an adapter, unless `fit` says otherwise."""
         self.dreamed: dict[str, Facts] = {}
         """What the last round asked of the adapters that it made, and the steps that they took."""
         self.inventory: dict[int, Challenge] = {}
