@@ -109,8 +109,8 @@ class HubGenerator(Settings):
     """Fetched once, then read from the hub's own cache."""
     id: str = Field(min_length=1)
     """Such as "stabilityai/sd-turbo"."""
-    revision: str | None = None
-    """A commit, so that the weights can't change under a run."""
+    revision: str = ""
+    """A commit, so that the weights can't change under a run; empty: the newest."""
 
 
 FrozenGenerator = Annotated[StrokesGenerator | FolderGenerator | HubGenerator, Field(discriminator="type")]

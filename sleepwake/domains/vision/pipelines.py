@@ -57,7 +57,7 @@ def where(generator: StrokesGenerator | FolderGenerator | HubGenerator) -> Path:
         *(f"{part}/*.{kind}" for part in (*NEEDED, "vae", "tokenizer") for kind in ("json", "safetensors", "txt")),
     ]
     try:
-        return Path(snapshot_download(generator.id, revision=generator.revision, allow_patterns=wanted))
+        return Path(snapshot_download(generator.id, revision=generator.revision or None, allow_patterns=wanted))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise DataError(
             f"dreamer.generator: {generator.id!r} can't be fetched from the hub: {error}",
