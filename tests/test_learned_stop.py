@@ -60,8 +60,9 @@ def test_it_learns_to_stop_where_images_are_good() -> None:
     assert second.learn(Bright(), 1)["ways"] == 1
 
 
-def made(*chosen: str) -> Vision:
-    return build(recipes.load(RECIPE, ['dreamer.stop={type="learned"}', "dreamer.prompt_steps=6", *chosen], 100), "cpu", ())
+def made() -> Vision:
+    quick = ['dreamer.begin="stored"', 'dreamer.first="random"', 'dreamer.fit="none"', "dreamer.prompt_steps=6", "wake.steps=40"]
+    return build(recipes.load(RECIPE, ['dreamer.stop={type="learned"}', *quick], 100), "cpu", ())
 
 
 def test_what_it_has_learned_lasts(tmp_path: Path) -> None:

@@ -373,7 +373,7 @@ CHAINED = {
 }
 
 
-@pytest.mark.parametrize("dreamer", CHAINED)
+@pytest.mark.parametrize("dreamer", ["vae", pytest.param("wgan", marks=pytest.mark.slow)])
 def test_a_chain_of_scholars_hands_digits_on(dreamer: str, tmp_path: Path) -> None:
     """Learning test: from the second day on nothing but dreams is learned from, by fresh networks; chance would be 0.1."""
     import numpy as np
