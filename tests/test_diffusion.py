@@ -99,7 +99,7 @@ def test_a_night_changes_the_adapters_of_its_pairs_and_nothing_else(folder: Path
     after = contents(saved(dreamer, tmp_path / "after"))
     new = [name for name in after if name not in before]
     files = ("adapter_config.json", "adapter_model.safetensors")
-    assert sorted(new) == [f"adapters/class-{pair}/{file}" for pair in ("0-to-1-at-50", "1-to-0-at-20") for file in files]
+    assert sorted(new) == [f"adapters/class-{pair}/{file}" for pair in ("0-to-1-at-5000", "1-to-0-at-2000") for file in files]
     assert [name for name in before if before[name] != after[name]] == ["dreamer.json"]
     assert all(torch.equal(was, now) for was, now in zip(weights, learner.net.parameters(), strict=True))
     assert all(weight.grad is None for weight in learner.net.parameters())
@@ -116,7 +116,7 @@ def test_the_adapters_of_a_round_are_gone_after_the_next(folder: Path) -> None:
     dreamer.dream(PAIRS, learner, seed=5)
     dreamer.dream([Challenge(0, 1, 0.9), PAIRS[1]], learner, seed=6)
     adapters = dreamer._opened().adapters
-    assert adapters.names == ["class-0", "class-1", "class-1-to-0-at-20", "class-0-to-1-at-90"]
+    assert adapters.names == ["class-0", "class-1", "class-1-to-0-at-2000", "class-0-to-1-at-9000"]
 
 
 @pytest.mark.parametrize("fit", ["learner", "images"])

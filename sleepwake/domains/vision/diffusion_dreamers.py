@@ -237,5 +237,5 @@ def dream_adapter(name: int) -> str:
 
 
 def pair_adapter(challenge: Challenge) -> str:
-    """Name of the adapter of a class that leans so far towards another."""
-    return f"class-{challenge.shape}-to-{challenge.lure}-at-{round(100 * challenge.distance)}"
+    """Name of the adapter of a class that leans so far, in parts of ten thousand, towards another."""
+    return f"class-{challenge.shape}-to-{challenge.lure}-at-{round(10_000 * challenge.distance)}"

@@ -42,7 +42,7 @@ class RandomChallenger(Settings):
     """Pairs (a, b) a round."""
     distance: float = Field(default=0.3, gt=0, le=1)
     """How far a dream of a leans towards b."""
-    nearer: float = Field(default=0.0, ge=0, lt=1)
+    nearer: Annotated[float, Field(ge=0.0001, lt=1)] | Literal[0] = 0
     """Where there are fewer pairs than asked for, they come again, each time less far by this; 0: they don't."""
 
 
