@@ -8,10 +8,11 @@ Bar: medians within 1.1, bytes equal. Every experience scores all tests, so that
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+
+from sleepwake.sweep import Arm, command
 
 
 def main() -> None:
@@ -23,20 +24,8 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "run"
-        command = [
-            sys.executable,
-            "-m",
-            "sleepwake.cli",
-            "run",
-            args.recipe,
-            "--data",
-            args.data,
-            "--seed",
-            str(args.seed),
-            "--out",
-            str(folder),
-        ]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        asked = command(Arm(args.recipe, args.seed, ()), folder, ["--data", args.data])
+        subprocess.run(asked, check=True, stdout=subprocess.DEVNULL)
         events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
         summary = json.loads((folder / "summary.json").read_text())
     days = [event for event in events if event["event"] == "committed"]

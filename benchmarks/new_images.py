@@ -29,6 +29,8 @@ def measured(path: Path, data: Path) -> dict[str, str | float]:
     opened = session.reopen(path, None, "cpu", data, print, time.monotonic())
     folder, domain, recipe = opened.folder, opened.domain, opened.recipe
     try:
+        if domain.dreamt is None:
+            raise SystemExit(f"{path} has no dreamed classes")
         state, _ = folder.recover()
         assert state.last is not None, f"{path} has learned nothing"
         mind, commit = domain.mind(), folder.folder(state.last)
@@ -41,7 +43,6 @@ def measured(path: Path, data: Path) -> dict[str, str | float]:
         verdicts = mind.judge.verdicts(Batch(images_PNCHW.flatten(0, 1), labels_N), 1)
         accepted_N = torch.tensor(verdicts.accepted)
         accepted_NCHW = images_PNCHW.flatten(0, 1)[accepted_N]
-        known = [name for name in mind.learner.net.classes if not domain.space.is_dreamed(name)]
         with domain.guard.audit():
             examples = domain.examples(domain.tasks[0])
             oracle = domain.oracle()
@@ -51,7 +52,7 @@ def measured(path: Path, data: Path) -> dict[str, str | float]:
             "run": path.name,
             "classes": len(names),
             "accepted": round(float(accepted_N.float().mean()), 4),
-            "known": round(taken_for_known(oracle, accepted_NCHW, known), 4),
+            "known": round(taken_for_known(oracle, accepted_NCHW, mind.learner.net.real), 4),
             "recognised": round(recognised(images_PNCHW, domain.space, 1), 4),
             "duplicates": round(duplicates(accepted_NCHW), 4),
             "like drawings": round(like_drawings(model, accepted_NCHW[:400], 1), 4),

@@ -12,14 +12,13 @@ Wanted: at least as many good dreams as the best fixed count, chosen with hindsi
 import argparse
 import json
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from sleepwake.statistics import estimate
-from sleepwake.sweep import parse_seeds, read_ledger
+from sleepwake.sweep import Arm, command, parse_seeds, read_ledger
 
 LEDGER = Path("benchmarks/results/stoppers.jsonl")
 RECIPE = "vision/dream-digits"
@@ -33,10 +32,7 @@ def measured(arm: str, seed: int, data: str) -> dict[str, Any]:
     """Run an arm; good dreams, all dreams, and mean steps of a dream, over its nights."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "run"
-        asked = ["run", RECIPE, "--data", data, "--seed", str(seed), "--out", str(folder)]
-        for line in ARMS[arm]:
-            asked += ["--set", line]
-        subprocess.run([sys.executable, "-m", "sleepwake.cli", *asked], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command(Arm(RECIPE, seed, ARMS[arm]), folder, ["--data", data]), check=True, stdout=subprocess.DEVNULL)
         events = [json.loads(line) for line in (folder / "journal.jsonl").read_text().splitlines()]
     audits = [event for event in events if event["event"] == "evaluated" and event.get("what") == "judge"]
     rounds = [event["facts"] for event in events if event["event"] == "staged" and event["stage"] == "rehearse"]

@@ -176,8 +176,7 @@ class Vision:
         judge, oracle = self.recipe.judge, self.oracle()
         if not isinstance(judge, NoveltyJudge):
             return oracle.answer(material.images_NCHW) == material.labels_N
-        learned = [name for name in mind.learner.net.classes if not self.space.is_dreamed(name)]
-        return oracle.response(material.images_NCHW)[:, learned].max(dim=1).values <= judge.known
+        return oracle.response(material.images_NCHW)[:, mind.learner.net.real].max(dim=1).values <= judge.known
 
     def fidelity(self, mind: Mind, n: int) -> Facts:
         """Of n draws of each class, the share that the oracle names as the dreamer was told, or as the learner names them.
@@ -214,11 +213,12 @@ class Vision:
         shown = contact_sheet(folder / f"{step:05d}-dreams.png", self.space, material, verdicts, first)
         if not shown or not self.dreamt or not self.recipe.evaluate.audit:
             return shown
+        few: list[Batch] = []
         with self.guard.audit():
-            tests = [self.stream.test(test) for test in self.stream.dealt]
-        real = Batch(torch.cat([test.images_NCHW for test in tests]), torch.cat([test.labels_N for test in tests]))
-        few = real.take(drawn_evenly(real.labels_N, MAPPED, self.space.at("map")))
-        return [*shown, *feature_map(folder / f"{step:05d}-map.png", mind.learner.net, few, known, material, verdicts)]
+            for test in map(self.stream.test, self.stream.dealt):
+                few.append(test.take(drawn_evenly(test.labels_N, MAPPED, self.space.at("map"))))
+        real = Batch(torch.cat([part.images_NCHW for part in few]), torch.cat([part.labels_N for part in few]))
+        return [*shown, *feature_map(folder / f"{step:05d}-map.png", mind.learner.net, real, known, material, verdicts)]
 
     def describe(self, material: Batch, verdicts: Verdicts) -> list[dict[str, Any]]:
         """Dreams of images are shown, not told."""

@@ -131,8 +131,7 @@ class Classes:
         sources = ((settings.share, dreams), (1 - settings.share, before))
         terms = [Term(share, source, settings.batch, taught=taught) for share, source in sources]
         if settings.recall:
-            known = [name for name in net.classes if name not in net.dreamed]
-            terms.append(Term(settings.recall, recalling(dreams, net.only(known)), settings.batch, known, taught))
+            terms.append(Term(settings.recall, recalling(dreams, net.only(net.real)), settings.batch, net.real, taught))
         trained = train(net, terms, settings.steps, 0, seed_at(seed, "train"), adam(weights, settings.lr * rate))
         return material, verdicts, {**facts, **trained}
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from sleepwake.domains.vision.images import Batch
 from sleepwake.domains.vision.networks import Classifier
@@ -35,12 +34,9 @@ def feature_map(
     from matplotlib.figure import Figure
     from sklearn.decomposition import PCA
 
-    flat = PCA(n_components=2, svd_solver="full").fit(net.features(real.images_NCHW).cpu().numpy())
-
-    def at(images_NCHW: Tensor) -> Tensor:
-        return torch.from_numpy(flat.transform(net.features(images_NCHW).cpu().numpy()))
-
-    real_N2, dreams_N2 = at(real.images_NCHW), at(material.images_NCHW)
+    flat = PCA(n_components=2, svd_solver="full")
+    real_N2 = torch.from_numpy(flat.fit_transform(net.features(real.images_NCHW).cpu().numpy()))
+    dreams_N2 = torch.from_numpy(flat.transform(net.features(material.images_NCHW).cpu().numpy()))
     labels_N, taken_N = real.labels_N.cpu(), torch.tensor(verdicts.accepted, device="cpu")
     learned_N = torch.isin(labels_N, torch.tensor(list(known), device="cpu"))
     figure = Figure(figsize=SIZE, dpi=DPI, layout="constrained")

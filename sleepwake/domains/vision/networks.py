@@ -42,6 +42,11 @@ class Solver(nn.Module):
         """Ids of dreamed classes that have a row."""
         return [name for name in self.classes if self.space.is_dreamed(name)]
 
+    @property
+    def real(self) -> list[int]:
+        """Ids of the stream's own classes that have a row."""
+        return [name for name in self.classes if not self.space.is_dreamed(name)]
+
     def blocks(self, only: Sequence[int] | None = None) -> list[list[int]]:
         """Rows that compete with each other, as lists of row numbers: all, those in `only`, or each task's own where tasks are told."""
         if only is None and self.space.told:
@@ -75,7 +80,7 @@ class Solver(nn.Module):
     def answer(self, images_NCHW: Tensor, only: Sequence[int] | None = None, layer: str = "") -> Tensor:
         """The likeliest class id (N,), of the rows in `only`, or of all but those of dreamed classes; in slices, so that test sets fit."""
         if only is None and self.dreamed:
-            only = [name for name in self.classes if not self.space.is_dreamed(name)]
+            only = self.real
         return torch.cat([self.response(part, only=only, layer=layer).argmax(dim=1) for part in images_NCHW.split(4096)])
 
 
