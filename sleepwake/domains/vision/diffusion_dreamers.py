@@ -96,11 +96,13 @@ class DiffusionDreamer:
         return self.painter
 
     def _starts(self) -> Starts | None:
+        if self.settings.begin == "noise":
+            return None
         if self.settings.begin == "stored":
             stored: Starts = self.memory.some
             return stored
         painter = self._opened()
-        return None if self.settings.begin == "noise" else lambda name, n, seed: painter.paint([class_adapter(name)], n, seed)[0]
+        return lambda name, n, seed: painter.paint([class_adapter(name)], n, seed)[0]
 
     def fit(self, task: Task, examples: Batch, replay: Any, learner: Any, seed: int) -> Facts:
         """Give each new class an adapter, and fit it to the class's images; or all of them to the learner as it is now; or neither."""
@@ -190,7 +192,7 @@ class DiffusionDreamer:
         state = {"classes": self.classes, "dreamed": self.dreamed, "inventory": told(self.inventory), "adapters": names, "generator": known}
         save_json(state, folder / "dreamer.json")
         save_tensors({"statistics_2F": self.statistics_2F}, folder / "statistics.safetensors")
-        save_tensors({"seen_TF": self.hindsight.seen_TF, "good_T": self.hindsight.good_T}, folder / "hindsight.safetensors")
+        save_tensors(self.hindsight.tensors(), folder / "hindsight.safetensors")
         if self.painter is not None:
             self.painter.adapters.save(folder / "adapters")
 
@@ -221,7 +223,8 @@ class DiffusionDreamer:
         if self.painter is None:
             return {"classes": 0, "adapters": 0, "bytes": 0, "memory": {"generator": 0, "adapters": 0}}
         adapters = self.painter.adapters
-        weights, size = adapters.generator.bytes, adapters.bytes + tensor_bytes({"statistics_2F": self.statistics_2F})
+        beside = {"statistics_2F": self.statistics_2F, **self.hindsight.tensors()}
+        weights, size = adapters.generator.bytes, adapters.bytes + tensor_bytes(beside)
         memory = {"generator": weights, "adapters": size}
         return {"classes": len(self.classes), "adapters": len(adapters.names), "bytes": weights + size, "memory": memory}
 

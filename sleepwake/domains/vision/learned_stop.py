@@ -31,6 +31,10 @@ class Hindsight:
         self.good_T = torch.empty(0, dtype=torch.bool, device="cpu")
         """Whether no later step of the same way was better."""
 
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it, by name."""
+        return {"seen_TF": self.seen_TF, "good_T": self.good_T}
+
     def rule(self) -> Any:
         """A classifier of such items; None as long as there is nothing to tell apart."""
         if not 0 < int(self.good_T.sum()) < len(self.good_T):
