@@ -3,9 +3,10 @@
     python benchmarks/new_images.py checkpoints/dreams/vision-dream-digits-0-* --data ../shared/data
 
 For each run folder, 100 dreams of each dreamed class that its last commit has are drawn again; those that the night's judge accepts are asked
-about (all of them where classes are recognised). Wanted: under 10 % taken for a known class with a confidence over 0.9, at least 90 % of the other half recognised by a classifier of one
-half, near-duplicates under 2 %, at least 80 % below the 95th percentile of the denoising error of the generator's own drawings. The same of
-the stream's real images stands beside, as a yardstick.
+about (all of them where classes are recognised). Wanted: under 10 % taken for a known class with a confidence over 0.9, by judges that have
+learned the known classes' real images and that there are images of no class; at least 90 % of the other half recognised by a classifier of
+one half; near-duplicates under 2 %; at least 80 % below the 95th percentile of the denoising error of the generator's own drawings. Beside it
+what a classifier that knows nothing but the classes says, and what both say of real images and of uniform noise.
 """
 
 import argparse
@@ -15,7 +16,8 @@ from pathlib import Path
 import torch
 
 from sleepwake import session
-from sleepwake.domains.vision.dream_measures import duplicates, like_drawings, recognised, taken_for_known
+from sleepwake.domains.tensors import generator
+from sleepwake.domains.vision.dream_measures import Informed, duplicates, like_drawings, recognised, taken_for_known
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer
 from sleepwake.domains.vision.images import Batch
 from sleepwake.domains.vision.pipelines import open_generator
@@ -25,7 +27,7 @@ EACH = 100
 
 
 def measured(path: Path, data: Path) -> dict[str, str | float]:
-    """The four figures of a run's dreams, and of as many real images of its stream."""
+    """The figures of a run's dreams, and of real images of its stream."""
     opened = session.reopen(path, None, "cpu", data, print, time.monotonic())
     folder, domain, recipe = opened.folder, opened.domain, opened.recipe
     try:
@@ -43,16 +45,28 @@ def measured(path: Path, data: Path) -> dict[str, str | float]:
         verdicts = mind.judge.verdicts(Batch(images_PNCHW.flatten(0, 1), labels_N), 1)
         accepted_N = torch.tensor(verdicts.accepted)
         accepted_NCHW = images_PNCHW.flatten(0, 1)[accepted_N]
+        known = mind.learner.net.real
         with domain.guard.audit():
-            examples = domain.examples(domain.tasks[0])
+            learned = [task for task in domain.tasks if set(domain.space.ids(task.parts)) <= set(known)]
+            first, *rest = [domain.examples(task) for task in learned]
+            tests = torch.cat([domain.stream.test(domain.stream.of(task)).images_NCHW for task in learned])
             oracle = domain.oracle()
+        examples = first
+        for batch in rest:
+            examples = examples.concat(batch)
+        judge = Informed.of(examples, domain.space, 1)
+        noise_NCHW = torch.rand(tests.shape, generator=generator(1), device="cpu")
+        asked = {"": accepted_NCHW, "real": tests, "noise": noise_NCHW}
+        knows = {f"{name} known".strip(): round(taken_for_known(judge, images, known), 4) for name, images in asked.items()}
+        plain = {f"{name} known, plain".strip(" ,"): round(taken_for_known(oracle, images, known), 4) for name, images in asked.items()}
         settings = recipe.dreamer if isinstance(recipe.dreamer, DiffusionDreamer) else DiffusionDreamer(type="diffusion")
         model = open_generator(settings, torch.device("cpu"))
         return {
             "run": path.name,
             "classes": len(names),
             "accepted": round(float(accepted_N.float().mean()), 4),
-            "known": round(taken_for_known(oracle, accepted_NCHW, mind.learner.net.real), 4),
+            **knows,
+            **plain,
             "recognised": round(recognised(images_PNCHW, domain.space, 1), 4),
             "duplicates": round(duplicates(accepted_NCHW), 4),
             "like drawings": round(like_drawings(model, accepted_NCHW[:400], 1), 4),

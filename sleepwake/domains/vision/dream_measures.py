@@ -1,4 +1,12 @@
-"""Are dreams new, and are they images? Asked of judges that never guided them, and never for training or the gate."""
+"""Are dreams new, and are they images? Asked of judges that never guided them, and never for training or the gate.
+
+A classifier that was shown known classes alone is sure of anything: it takes most uniform noise, and most real images of classes that
+it has never seen, for one of them. So the judge that counts was shown images of no class as well, and what it says of real images of known
+classes and of noise stands beside what it says of dreams.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -8,21 +16,53 @@ from sleepwake.domains.vision.frozen import FrozenGenerator
 from sleepwake.domains.vision.images import Batch, Space, fitted
 from sleepwake.domains.vision.networks import Classifier, Solver
 from sleepwake.domains.vision.novelty import near
+from sleepwake.domains.vision.strangers import Strangers
 from sleepwake.domains.vision.training import Shuffled, Term, train
 from sleepwake.domains.vision.wake_settings import MlpLearner
 from sleepwake.seeds import seed as seed_at
 
 RECOGNISER = MlpLearner(hidden=[256])
 STEPS, BATCH, LR = 1000, 128, 1e-3
-"""The classifier that learns one half of the dreams."""
+"""The classifier that learns one half of the dreams, and each of those that know classes."""
+MEMBERS, STRANGERS = 3, 0.3
+"""Classifiers that know classes, and the weight of images of no class in their loss."""
 LOOKS = 16
 """Noise levels at which an image's denoising error is taken, in equal distances; their mean is the image's."""
 
 
+@dataclass(frozen=True)
+class Informed:
+    """Networks that have learned real images of some classes, and that there are images of no class.
+
+    Attributes:
+        members: the networks.
+    """
+
+    members: tuple[Classifier, ...]
+
+    @classmethod
+    def of(cls, examples: Batch, space: Space, seed: int, steps: int = STEPS) -> "Informed":
+        """Train them on the examples' classes; `space` must have room for a dreamed class, whose row says "none of these"."""
+        stranger, known, members = len(space.classes), examples.labels_N.unique().tolist(), []
+        assert space.dreams, "no room for a row"
+        source = Shuffled(examples)
+        for place in range(MEMBERS):
+            net = Classifier(RECOGNISER, space, seed_at(seed, "informed", place))
+            net.grow([*known, stranger], seed_at(seed, "informed", place, "rows"))
+            terms = [Term(1 - STRANGERS, source, BATCH), Term(STRANGERS, Strangers(source, space, stranger), BATCH)]
+            train(net, terms, steps, LR, seed_at(seed, "informed", place, "train"))
+            members.append(net)
+        return cls(tuple(members))
+
+    def response(self, images_NCHW: Tensor) -> Tensor:
+        """Their mean response (N, K)."""
+        return torch.stack([member.response(images_NCHW) for member in self.members]).mean(dim=0)
+
+
 @torch.no_grad()
-def taken_for_known(judge: Solver, images_NCHW: Tensor, known: list[int], confidence: float = 0.9) -> float:
+def taken_for_known(judge: Solver | Informed, images_NCHW: Tensor, known: Sequence[int], confidence: float = 0.9) -> float:
     """Share of images that a judge takes for one of some classes with more than a confidence."""
-    chances_NK = judge.response(images_NCHW)[:, known]
+    chances_NK = judge.response(images_NCHW)[:, list(known)]
     return float((chances_NK.max(dim=1).values > confidence).float().mean())
 
 
