@@ -38,6 +38,7 @@ ARMS: dict[str, tuple[str, ...]] = {
     "ER, equal steps": (*ALONE, "wake.steps=<more>"),
     "ER": ALONE,
     "labels of the class dreamed from": ('sleep.rehearse.label="shape"',),
+    "dreams, and the least new practised": ("sleep.rehearse.practise=8", "challenger.pairs=20"),
     "dreams without mapping": ('wake.dreams.mapping="none"',),
     "real images of other classes": ('dreamer={type="pictures", data="<others>"}',),
     "a poor generator": ('dreamer.generator={type="folder", folder="<poor>"}',),

@@ -34,6 +34,8 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
     before, after = _matrices(events, len(tests))
     initial = next(of(events, "evaluated", what="scores", when="initial"), {"scores": [None] * len(tests)})
     ahead, untrained = (_ahead(events, key, len(tasks)) for key in ("ahead", "untrained"))
+    new = [place for place in sorted(set(home)) if place < len(after)]
+    # the others only bring more of what is known, and say nothing of forward transfer
     curves = _curves(events)
     anytime = metrics.worst_of_days(after, [*((at["day"], at["scores"]) for at in curves), *enumerate(before)], home)
     gates = [event["agrees"] for event in of(events, "evaluated", what="gate") if event["agrees"] is not None]
@@ -63,7 +65,7 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "aia": metrics.aia(after, home),
         "bwt_gem": metrics.bwt_gem(after, home),
         "forgetting_rwalk": metrics.forgetting_rwalk(after, home),
-        **{f"fwt_{kind}": metrics.fwt_ahead(ahead[kind][: len(after)], untrained[kind][: len(after)]) for kind in AHEAD},
+        **{f"fwt_{kind}": _forward(ahead[kind], untrained[kind], new) for kind in AHEAD},
         "curves": curves,
         "aaa": metrics.aaa([metrics.average_seen(at["scores"], at["day"], home) for at in curves]),
         "min_acc": metrics.min_acc(anytime, home) if curves else None,
@@ -113,6 +115,11 @@ def _curves(events: list[Event]) -> Table:
     """The evaluations within days, in order; a step is an optimizer step of the day, from 1."""
     seen = of(events, "evaluated", what="curve")
     return [{"day": event["day"], "step": event["iteration"], "scores": event["scores"]} for event in seen]
+
+
+def _forward(ahead: list[float | None], untrained: list[float | None], tasks: list[int]) -> float | None:
+    """Forward transfer to some tasks, but the first."""
+    return metrics.fwt_ahead([ahead[task] for task in tasks], [untrained[task] for task in tasks])
 
 
 def _ahead(events: list[Event], key: str, tasks: int) -> dict[str, list[float | None]]:

@@ -173,6 +173,23 @@ def test_a_night_keeps_the_dreams_of_those_before_or_begins_anew(tmp_path: Path,
     assert sorted(mind.dreamer.inventory) == sorted(mind.learner.net.dreamed)
 
 
+def test_the_least_new_are_practised_as_what_they_began_at(tmp_path: Path) -> None:
+    """A judge to whom all is known: nothing gets a row, one challenge is practised, by night and through the next day."""
+    domain = made("sleep.rehearse.practise=1", "judge.known=0.01")
+    mind = domain.mind()
+    day(domain, mind)
+    facts = night(domain, mind, tmp_path / "dusk")
+    assert (facts["adopted"], facts["practised"], mind.learner.net.dreamed) == (0, 1, [])
+    ((name, challenge),) = mind.dreamer.inventory.items()
+    assert name == domain.space.width
+    task = domain.tasks[1]
+    mind.learner.open(task, 1, domain.examples(task))
+    replay = mind.memory.source(mind, task, domain.examples(task), 1)
+    assert isinstance(replay, Beside)
+    assert list(mind.dreamer.inventory) == [name]
+    assert set(replay.dreams.draw(60, 1).labels_N.tolist()) == {challenge.shape}
+
+
 def test_what_dreams_recall_is_said_by_who_knew_and_of_the_stream_s_classes_alone(tmp_path: Path) -> None:
     domain = made("wake.dreams.recall=0.5", 'wake.dreams.mapping="none"')
     mind = domain.mind()

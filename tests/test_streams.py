@@ -83,6 +83,7 @@ def test_mixed_chunks_bring_each_image_once_and_a_test_a_class() -> None:
     homes = {test.name: test.home for test in domain.stream.dealt}
     first = {name: next(task.index for task in domain.tasks if name in task.parts) for name in homes}
     assert homes == first
+    assert all(domain.stream.of(task).name in task.parts for task in domain.tasks)
 
 
 @pytest.fixture

@@ -88,8 +88,9 @@ class Dreams:
 
 def dreams_of(mind: Mind, settings: ClassesRehearsal, pool: int) -> Dreams | None:
     """All dreamed classes of a mind, labelled as the recipe says; None where there is none."""
-    inventory = mind.dreamer.inventory
-    labels = [name if settings.label == "own" else inventory[name].shape for name in inventory]
+    inventory, space = mind.dreamer.inventory, mind.learner.net.space
+    own = [settings.label == "own" and name < space.width for name in inventory]  # ids beyond are of what is only practised
+    labels = [name if mine else inventory[name].shape for name, mine in zip(inventory, own, strict=True)]
     return Dreams(mind.dreamer, tuple(inventory), tuple(labels), pool) if inventory else None
 
 
@@ -115,14 +116,17 @@ class Classes:
             mind.dreamer.forget(list(mind.dreamer.inventory))
             net.drop(net.dreamed)
         free = [name for name in range(len(self.space.classes), self.space.width) if name not in mind.dreamer.inventory]
-        adopted = list(zip(free, self._accepted(material, verdicts), strict=False))
-        for name, challenge in adopted:
+        new, other = self._sorted(material, verdicts)
+        adopted = list(zip(free, new, strict=False))
+        beyond = range(self.space.width, self.space.width + settings.practise)
+        practised = list(zip((name for name in beyond if name not in mind.dreamer.inventory), other, strict=False))
+        for name, challenge in (*adopted, *practised):
             mind.dreamer.adopt(name, challenge)
         if settings.label == "own":
             net.grow([name for name, _ in adopted], seed_at(seed, "rows"))
         dreams = dreams_of(mind, settings, settings.batch)
         seen = mind.dreamer.observe(mind.judge, seed_at(seed, "observe"))
-        facts: Facts = {**seen, "adopted": len(adopted), "dreamed_classes": len(mind.dreamer.inventory)}
+        facts: Facts = {**seen, "adopted": len(adopted), "practised": len(practised), "dreamed_classes": len(mind.dreamer.inventory)}
         if dreams is None or not settings.steps:
             return material, verdicts, {**facts, "skipped": "nothing to train on"}
         before, rows = mind.memory.recall(mind), settings.learns == "rows"
@@ -135,8 +139,8 @@ class Classes:
         trained = train(net, terms, settings.steps, 0, seed_at(seed, "train"), adam(weights, settings.lr * rate))
         return material, verdicts, {**facts, **trained}
 
-    def _accepted(self, material: Batch, verdicts: Verdicts) -> list[Challenge]:
-        """Challenges with enough accepted dreams, the largest share first."""
+    def _sorted(self, material: Batch, verdicts: Verdicts) -> tuple[list[Challenge], list[Challenge]]:
+        """Challenges with enough accepted dreams, the largest share first; and the others, the smallest first."""
         assert material.lures_N is not None
         assert material.distances_N is not None
         shares = defaultdict[Challenge, list[bool]](list)
@@ -145,7 +149,8 @@ class Classes:
             shares[Challenge(shape, lure, round(distance, 6))].append(taken)
         share = {challenge: sum(taken) / len(taken) for challenge, taken in shares.items()}
         good = [challenge for challenge in share if share[challenge] >= self.settings.accept and share[challenge] > 0]
-        return sorted(good, key=lambda challenge: -share[challenge])
+        others = [challenge for challenge in share if challenge not in good]
+        return sorted(good, key=lambda challenge: -share[challenge]), sorted(others, key=lambda challenge: share[challenge])
 
 
 class WithDreams:
@@ -158,7 +163,8 @@ class WithDreams:
         """Replay, and dreams where there are any; what became a class of the stream when the day was opened is dreamed no more."""
         replay: Source | None = self.memory.source(mind, task, examples, seed)
         if self.rehearse.label == "own":
-            mind.dreamer.forget([name for name in mind.dreamer.inventory if name not in mind.learner.net.classes])
+            rows, names = mind.learner.net.classes, list(mind.dreamer.inventory)
+            mind.dreamer.forget([name for name in names if name < self.space.width and name not in rows])
         dreams = dreams_of(mind, self.rehearse, self.dreams.pool)
         if dreams is None or not (self.dreams.weight or self.dreams.recall):
             return replay

@@ -144,6 +144,8 @@ class ClassesRehearsal(Settings):
     """How many dreamed classes there may be; a slot is free again when its row has gone to a new class of the stream."""
     accept: float = Field(default=0.5, ge=0, le=1)
     """A challenge becomes a class where at least this share of its dreams was accepted."""
+    practise: int = Field(default=0, ge=0)
+    """How many of the other challenges, the least new first, are practised as the class that they began at, this night and by day."""
     renew: bool = False
     """Begin each round without the dreamed classes of those before: they were dreamed between classes as the learner then knew them."""
     label: Literal["own", "shape"] = "own"

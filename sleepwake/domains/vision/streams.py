@@ -141,8 +141,8 @@ class Stream:
         return test.images.batch(self.space)
 
     def of(self, task: Task) -> Test:
-        """The test of what a task teaches: its own, or the first that it shares with others."""
-        return next((test for test in self.dealt if test.name == task.name), self.dealt[-1])
+        """The test of what a task teaches: its own; that of its first class, where tests are of classes; or the one that all share."""
+        return next((test for test in self.dealt if test.name in (task.name, *task.parts)), self.dealt[-1])
 
 
 def by_classes(settings: StreamSettings, sets: Sequence[Images], seed: int) -> Dealt:
