@@ -3,6 +3,8 @@
     python benchmarks/dreams.py --data ../shared/data            # run what the ledger lacks, then print
     python benchmarks/dreams.py --print
     python benchmarks/dreams.py --recipes vision/dream-digits --seeds 100   # one seed, to settle settings on
+    python benchmarks/dreams.py --recipes vision/dream-nic vision/dream-wrong --arms dreams "mapping without dreams" ER     # other streams
+    python benchmarks/dreams.py --budgets 10 20 --arms dreams "dreams, and the least new practised" "labels of the class dreamed from" ER
 
 Ledger: benchmarks/results/dreams.jsonl, one JSON line a finished run. Wanted: FWT_remap positive, and above interpolation, random prompts, no
 oracle, mapping without dreams and equal compute by a paired 95 % interval; labels of the conditioning class and real images stand beside.
@@ -12,6 +14,7 @@ import argparse
 import subprocess
 import sys
 from functools import reduce
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -48,26 +51,33 @@ FIGURES = ("fwt_remap", "fwt_gem", "fwt_probe", "fwt_speed", "acc", "forgetting_
 """Of the summary, in hundredths."""
 
 
-def settings(recipe: str, name: str) -> tuple[str, ...]:
-    """An arm's settings for a recipe: as many steps by day as the recipe has by day and night, another data set, a place."""
+def settings(recipe: str, name: str, budget: int = 0) -> tuple[str, ...]:
+    """An arm's settings for a recipe: as many steps by day as the recipe has by day and night, another data set, a place, a buffer."""
     checked = recipes.load(recipebook.find(recipe), (), 0)
     more = checked.wake.steps + checked.sleep.rounds * checked.sleep.rehearse.steps
-    said = {"<more>": str(more), "<others>": OTHERS[recipe], "<poor>": str(POOR.resolve())}
-    return tuple(reduce(lambda told, mark: told.replace(mark, said[mark]), said, line) for line in ARMS[name])
+    said = {"<more>": str(more), "<others>": OTHERS.get(recipe, ""), "<poor>": str(POOR.resolve())}
+    filled = tuple(reduce(lambda told, mark: told.replace(mark, said[mark]), said, line) for line in ARMS[name])
+    return (*filled, f"wake.replay.budget={budget}") if budget else filled
 
 
-def show(recipe: str, runs: dict[str, dict[str, Any]], seeds: list[int]) -> None:
+def show(recipe: str, runs: dict[str, dict[str, Any]], seeds: list[int], budget: int) -> None:
     """Print a recipe's arms, from summaries by key of their arms."""
-    found = {name: {seed: runs[key] for seed in seeds if (key := Arm(recipe, seed, settings(recipe, name)).key) in runs} for name in ARMS}
-    print(f"\n| {recipe} | seeds | " + " | ".join(FIGURES) + " | FWT_remap of dreams above it | seconds |")
+    keys = {name: {seed: Arm(recipe, seed, settings(recipe, name, budget)).key for seed in seeds} for name in ARMS}
+    found = {name: {seed: runs[key] for seed, key in by_seed.items() if key in runs} for name, by_seed in keys.items()}
+    title = f"{recipe}, {budget} stored" if budget else recipe
+    print(f"\n| {title} | seeds | " + " | ".join(FIGURES) + " | FWT_remap of dreams above it | seconds |")
     print("| --- " * (len(FIGURES) + 4) + "|")
     for name, by_seed in found.items():
         if not by_seed:
             continue
         cells = []
         for figure in FIGURES:
-            told = estimate([100 * summary[figure] for summary in by_seed.values()])
-            cells.append(f"{told.mean:.1f} +- {told.half:.1f}" if len(by_seed) > 1 else f"{told.mean:.1f}")
+            values = [100 * summary[figure] for summary in by_seed.values() if summary[figure] is not None]
+            if not values:  # of one class at a time nothing can be told apart by a probe
+                cells.append("")
+                continue
+            told = estimate(values)
+            cells.append(f"{told.mean:.1f} +- {told.half:.1f}" if len(values) > 1 else f"{told.mean:.1f}")
         both = [seed for seed in by_seed if seed in found["dreams"]]
         gap = estimate([100 * (found["dreams"][seed]["fwt_remap"] - by_seed[seed]["fwt_remap"]) for seed in both]) if both else None
         above = f"{gap.mean:+.1f} +- {gap.half:.1f}" if gap and name != "dreams" else ""
@@ -83,19 +93,20 @@ def main() -> None:
     parser.add_argument("--seeds", default="0-4")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--recipes", nargs="*", default=["vision/dream-digits", "vision/dream-fashion"])
+    parser.add_argument("--budgets", nargs="*", type=int, default=[0], help="stored images; 0: the recipe's own")
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS), metavar="ARM")
     args = parser.parse_args()
     seeds = parse_seeds(args.seeds)
     if not args.only_print and "a poor generator" in args.arms and not POOR.exists():
         make = ["-m", "sleepwake.domains.vision.stroke_training", "--steps", "300", "--out", str(POOR)]
         subprocess.run([sys.executable, *make], check=True)
-    for recipe in args.recipes:
-        arms = [Arm(recipe, seed, settings(recipe, name)) for seed in seeds for name in args.arms]
+    for recipe, budget in product(args.recipes, args.budgets):
+        arms = [Arm(recipe, seed, settings(recipe, name, budget)) for seed in seeds for name in args.arms]
         if not args.only_print:
             sweep(
                 arms, LEDGER, Path("checkpoints/dreams"), Processes(args.jobs), ["--data", args.data], lambda text: print(text, flush=True)
             )
-        show(recipe, {line["recipe_sha256"]: line["summary"] for line in read_ledger(LEDGER)}, seeds)
+        show(recipe, {line["recipe_sha256"]: line["summary"] for line in read_ledger(LEDGER)}, seeds, budget)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from sleepwake.sweep import Arm, command, parse_seeds, read_ledger
 
 LEDGER = Path("benchmarks/results/stoppers.jsonl")
 RECIPE = "vision/dream-digits"
-COUNTS = (0, 2, 5, 10, 20, 30)
+COUNTS = (0, 5, 10, 30)
 LEARNED = ('dreamer.stop={type="learned"}', f"dreamer.prompt_steps={COUNTS[-1]}")
 ARMS = {f"fixed {count}": ('dreamer.stop={type="fixed"}', f"dreamer.prompt_steps={count}") for count in COUNTS} | {"learned": LEARNED}
 """What each arm says beyond the recipe."""
