@@ -1,5 +1,6 @@
 """What phases hand to each other: small frozen records without tensors."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
@@ -62,6 +63,11 @@ class Verdicts:
         accepted, abstained = sum(self.accepted), sum(reward is None for reward in self.rewards)
         rejected = len(self) - accepted - abstained
         return {"judged": len(self), "accepted": accepted, "rejected": rejected, "abstained": abstained}
+
+    def why(self) -> dict[str, int]:
+        """How many were not accepted for each kind of reason: what a reason says before a colon."""
+        refused = [reason for reason, taken in zip(self.reasons, self.accepted, strict=True) if not taken]
+        return dict(sorted(Counter(reason.split(":")[0] for reason in refused).items()))
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Classes that never existed: their rows, how new classes take them over, who may see them, and the whole of it day by day."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,17 +98,20 @@ def test_the_judge_of_novelty_by_hand(tmp_path: Path) -> None:
     day(domain, mind)
     assert isinstance(mind.judge, Novelty)
     mind.judge.freeze(saved(mind, tmp_path / "mind"))
-    known = domain.examples(domain.tasks[0]).take(torch.arange(30, device=CPU))
+    known = replace(domain.examples(domain.tasks[0]).take(torch.arange(30, device=CPU)), lures_N=torch.full((30,), 3, device=CPU))
     chances = torch.stack([member.response(known.images_NCHW) for member in mind.judge.frozen]).mean(dim=0).max(dim=1)
     verdicts = mind.judge.verdicts(known, 0)
     for reward, reason, chance, name in zip(
         verdicts.rewards, verdicts.reasons, chances.values.tolist(), chances.indices.tolist(), strict=True
     ):
         assert reward == pytest.approx(1 - chance, abs=1e-6)
-        assert reason == (f"is {domain.space.classes[name]}" if chance > 0.9 else "")
+        assert reason == (f"collapsed: is {domain.space.classes[name]}" if chance > 0.9 else "")
     assert sum(not taken for taken in verdicts.accepted) > 20, "real digits are known"
+    elsewhere = replace(known, labels_N=torch.full((30,), 2, device=CPU))
+    assert mind.judge.verdicts(elsewhere, 0).why().keys() == {"texture"}, "dreamed between two others, and taken for a third"
     twice = known.concat(known.take(torch.arange(3, device=CPU)))
     assert mind.judge.verdicts(twice, 0).rewards[-3:] == (0.0, 0.0, 0.0)
+    assert mind.judge.verdicts(twice, 0).why()["copy"] == 3
     assert copies(batch([[0.0, 0.0], [0.0, 0.01], [1.0, 1.0]], [0, 0, 0]), 0.02).tolist() == [False, True, False]
     assert NoveltyJudge(type="novelty").known == 0.9
 

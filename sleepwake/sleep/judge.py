@@ -21,4 +21,4 @@ class Judge:
         """Judge the material. A judge that crashes stops the run; a malformed dream earns 0."""
         verdicts = phase.call(phase.mind.judge.verdicts, work.material, phase.seed("judge", "judge"))
         assert len(verdicts) == len(work.material), "a judge gives one verdict an item"
-        return replace(work, verdicts=verdicts), verdicts.counts()
+        return replace(work, verdicts=verdicts), {**verdicts.counts(), "why": verdicts.why()}

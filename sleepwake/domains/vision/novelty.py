@@ -17,16 +17,23 @@ class Novelty(Peers):
         self.asked = settings
 
     def verdicts(self, material: Batch, seed: int) -> Verdicts:
-        """Reward 1 minus the members' mean probability of the likeliest known class; 0 for a copy of an earlier dream of the batch."""
+        """Reward 1 minus the members' mean probability of the likeliest known class; 0 for a copy of an earlier dream of the batch.
+
+        What is of a known class has collapsed onto one of the two that it was dreamed between; or it is a texture: the guide was brought to
+        see these two in it, and networks that never guided it see a third.
+        """
         assert self.frozen, "the judge was not frozen"
         chances_NK = torch.stack([member.response(material.images_NCHW) for member in self.frozen]).mean(dim=0)
         likeliest_N, class_N = chances_NK.max(dim=1)
         copies_N = copies(material, self.asked.copy_within)
+        lures_N = material.labels_N if material.lures_N is None else material.lures_N
+        between_N = (class_N == material.labels_N) | (class_N == lures_N)
         rewards, reasons = [], []
-        for chance, name, copied in zip(likeliest_N.tolist(), class_N.tolist(), copies_N.tolist(), strict=True):
-            known = chance > self.asked.known
+        seen = zip(likeliest_N.tolist(), class_N.tolist(), between_N.tolist(), copies_N.tolist(), strict=True)
+        for chance, name, between, copied in seen:
+            known = f"{'collapsed' if between else 'texture'}: is {self.around.space.classes[name]}" if chance > self.asked.known else ""
             rewards.append(0.0 if copied else min(1.0, max(0.0, 1.0 - chance)))
-            reasons.append("a copy of another dream" if copied else f"is {self.around.space.classes[name]}" if known else "")
+            reasons.append("copy: of another dream" if copied else known)
         return Verdicts(tuple(rewards), tuple(reasons), threshold=1.0 - self.asked.known)
 
 
