@@ -162,10 +162,21 @@ def explain(folder: Dir) -> None:
 
 
 @app.command("eval")
-def evaluate(folder: Dir, device: Device = "auto", data: Data = None, allow_code: Code = False) -> None:
+def evaluate(
+    folder: Dir,
+    boundary: Annotated[bool, typer.Option("--boundary", help="What many samples reach, before the nights and after; takes long.")] = False,
+    problems: Annotated[int, typer.Option(min=1, help="With --boundary: problems a level.")] = 100,
+    samples: Annotated[int, typer.Option(min=2, help="With --boundary: samples a problem; k is half of it.")] = 512,
+    device: Device = "auto",
+    data: Data = None,
+    allow_code: Code = False,
+) -> None:
     """Score the last commit again; it must equal the journal. Example: sleepwake eval checkpoints/quickstart-0"""
     with _errors():
         opened = session.reopen(folder, None, device, data, _warn, BEGAN, allow_code)
+        if boundary:
+            terminal.boundary(session.measure_boundary(opened, problems, samples))
+            return
         pairs = session.score_again(opened)
         terminal.scores(pairs)
         if any(now != then for _, now, then in pairs):

@@ -1,7 +1,7 @@
 """The journal: one JSON object a line, appended, never changed, cut back only to what was committed.
 
 Two equal runs have equal journals but for `timing` (clock, host, pid, paths, memory) and for events of a session
-(resumed, interrupted, recovered, failed). Those take the `seq` of the line before them, so that they shift nothing.
+(resumed, interrupted, recovered, failed, measured). Those take the `seq` of the line before them, so that they shift nothing.
 """
 
 import json
@@ -14,9 +14,9 @@ from typing import Any, Literal, Protocol
 
 Event = Literal[
     "started", "decided", "woke", "staged", "gated", "evaluated", "committed",
-    "resumed", "interrupted", "recovered", "failed", "finished",
+    "resumed", "interrupted", "recovered", "failed", "measured", "finished",
 ]  # fmt: skip
-SESSION_EVENTS = frozenset({"resumed", "interrupted", "recovered", "failed"})
+SESSION_EVENTS = frozenset({"resumed", "interrupted", "recovered", "failed", "measured"})
 PLACE = ("step", "day", "night", "round", "phase")
 
 

@@ -258,6 +258,13 @@ class Domain(Protocol):
         """
         ...
 
+    def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:
+        """What many samples of so many problems a level reach, at the dusks (oldest first) and now, as `summary.json` has it.
+
+        Empty where the domain has no levels.
+        """
+        ...
+
     def picture(self, folder: Path, step: int, mind: Mind, material: Any, verdicts: Verdicts) -> list[dict[str, str]]:
         """Write pictures of a round's dreams as `<step:05d>-*.png` into the folder: [{"file": "pictures/...", "caption": ...}]."""
         ...

@@ -203,3 +203,28 @@ def score_again(opened: Session) -> list[tuple[str, float | None, float | None]]
         return list(zip(domain.tests, now, scored[commit.step]["scores"], strict=True))
     finally:
         folder.release()
+
+
+def measure_boundary(opened: Session, problems: int, samples: int) -> dict[str, Any]:
+    """Sample problems of all levels before the nights and after them; the result goes into journal, summary and report.
+
+    Raises:
+        RunFolderError: the run has no levels, or hasn't slept yet.
+    """
+    folder, domain = opened.folder, opened.domain
+    try:
+        state, _ = folder.recover()
+        dusks = [commit for commit in state.commits if commit.name.endswith("-wake")]
+        if not dusks or state.last is None or state.last == dusks[0]:
+            raise RunFolderError(f"{folder.path} has no night to measure", f"go on with it: sleepwake resume {folder.path}")
+        minds = []
+        for commit in (*dusks, state.last):
+            minds.append(domain.mind())
+            minds[-1].load(folder.folder(commit))
+        found = dict(domain.reach(minds[:-1], minds[-1], problems, samples))
+        if not found:
+            raise RunFolderError(f"{folder.path} is a run without levels", "leave --boundary out")
+        note_end(folder, lambda _: None, "measured", {"boundary": found})
+        return found
+    finally:
+        folder.release()

@@ -76,7 +76,7 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "frontier": _frontier(events, start.get("task_parts", ())),
         "judge_audit": [{key: event[key] for key in AUDIT} for event in of(events, "evaluated", what="judge")],
         "gate_audit": {"nights": len(gates), "agrees": sum(gates)},
-        "boundary": {},
+        "boundary": next((event["boundary"] for event in reversed(list(of(events, "measured")))), {}),
     }
 
 

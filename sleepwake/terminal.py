@@ -121,6 +121,21 @@ def scores(pairs: Sequence[tuple[str, float | None, float | None]]) -> None:
     out.print(table)
 
 
+def boundary(found: Mapping[str, Any]) -> None:
+    """What many samples reach by level, before the nights and after, and what that amounts to."""
+    table = _table("boundary", "family", "level", f"pass@{found['k']} before", "after", "pass@1 before", "after", "dreamed")
+    for family, levels in found["levels"].items():
+        for level, row in levels.items():
+            shares = (f"{row[key]:.3f}" for key in ("before", "after", "before_1", "after_1"))
+            table.add_row(family, level, *shares, "yes" if row["dreamed"] else "never")
+    out.print(table)
+    for family, told in found["families"].items():
+        where = "outside" if told["outside"] else "within"
+        reached = f"{told['newly']:.1f} problems newly in reach, {where} what sampling the base twice shows ({told['band']:.1f})"
+        parts = f"pass@1 {told['acquired']:+.3f} acquired, {told['sharpened']:+.3f} sharpened"
+        out.print(f"{family}: {reached}; {told['lost']:.1f} lost; {parts}")
+
+
 def sweep(arms: Sequence[ArmResult]) -> None:
     """Each arm: mean with its 95 % interval over seeds, and the paired difference to the first arm."""
     table = _table("sweep", "arm", "n", "mean", "95 %", "- first", "95 %", "s")

@@ -57,6 +57,32 @@ def test_status_explain_eval_report(run: Path) -> None:
     assert "every file is what was committed" in call("status", run, "--verify").output
 
 
+def test_the_boundary_is_measured_noted_and_shown(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert call("run", "language/tiny", "--out", folder).exit_code == 0
+    measured = call("eval", folder, "--boundary", "--problems", 5, "--samples", 8)
+    assert measured.exit_code == 0, measured.output
+    assert "pass@4 before" in measured.output
+    found = json.loads((folder / "summary.json").read_text())["boundary"]
+    assert (found["k"], found["n"], found["problems"]) == (4, 8, 5)
+    assert set(found["levels"]) == set(found["families"]) == {"reverse", "copy"}
+    for levels in found["levels"].values():
+        assert [row["dreamed"] for row in levels.values()][-3:] == [True, False, False]
+        assert next(iter(levels)) == "3", "the lowest that no day taught"
+        assert all(0 <= row["before_1"] <= row["before"] <= 1 for row in levels.values())
+    assert "every file is what was committed" in call("status", folder, "--verify").output
+    assert call("report", folder).exit_code == 0
+    assert "Was it out of reach before?" in (folder / "report.html").read_text()
+    again = call("eval", folder, "--boundary", "--problems", 5, "--samples", 8)
+    assert again.stdout == measured.stdout, "the same samples"
+
+
+def test_the_boundary_of_a_run_without_levels(run: Path) -> None:
+    told = call("eval", run, "--boundary")
+    assert told.exit_code == 2
+    assert "without levels" in told.stderr
+
+
 def test_steps_by_hand(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     assert call("run", "vision/tiny", "--out", folder, "--steps", 0).exit_code == 0

@@ -294,9 +294,18 @@ def test_page_of_levels(tmp_path):
     morning_of(note, 3, (0, 0), True, [], [], 0.75)
     frontier(note, "morning", copy=13)
     summary = summarise(note.events, RECIPE, "", 0)
-    summary["boundary"] = {"k": 256, "n": 512, "levels": {"copy": {"7": {"before": 0.0, "after": 0.5}}}}
+    told = {"newly": 12.5, "lost": 0.0, "band": 0.0, "outside": True, "acquired": 0.25, "sharpened": -0.01}
+    levels = {"copy": {"7": {"before": 0.0, "after": 0.5}}}
+    summary["boundary"] = {"k": 256, "n": 512, "problems": 100, "levels": levels, "families": {"copy": told}}
     html = render(summary, note.events, tmp_path)
-    for told in ("4 → 13", "Frontier of each family", "Sleep pressure", "Was it out of reach before?"):
+    for told in (
+        "4 → 13",
+        "Frontier of each family",
+        "Sleep pressure",
+        "Was it out of reach before?",
+        "12.5 problems newly in reach",
+        "+0.250",
+    ):
         assert told in html
 
 

@@ -12,6 +12,7 @@ from sleepwake.domains.language.families import families
 from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.probes import accuracy
 from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.domains.language.reach import reach
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Consolidation, Guard, Mind, Rehearsal
 from sleepwake.seeds import seed as derive
@@ -147,6 +148,11 @@ class Language:
     def picture(self, folder: Path, step: int, mind: Mind, material: Batch, verdicts: Verdicts) -> list[dict[str, str]]:
         """No pictures: dreams are text, see `describe`."""
         return []
+
+    def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:
+        """The boundary of every family on levels that no day taught; see `reach.reach`."""
+        seed = derive(self.recipe.seed, "boundary")
+        return reach(dusks, now, self.families, self.stream.levels + 1, problems, samples, self.guard, seed)
 
     def describe(self, material: Batch, verdicts: Verdicts) -> list[dict[str, Any]]:
         """A few problems of each family, with every distinct attempt."""

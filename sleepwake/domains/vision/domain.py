@@ -1,5 +1,6 @@
 """The vision domain: builds the stream, and fresh minds for it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,10 @@ class Vision:
 
     def frontier(self, mind: Mind) -> Facts:
         """Images have no levels."""
+        return {}
+
+    def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:
+        """Classes have no levels."""
         return {}
 
     def picture(self, folder: Path, step: int, mind: Mind, material: Batch, verdicts: Verdicts) -> list[dict[str, str]]:

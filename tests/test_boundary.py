@@ -1,0 +1,68 @@
+"""What sampling reaches: formulas against brute force, laws, and a null band that a base against itself stays within."""
+
+from itertools import combinations
+from random import Random
+from statistics import fmean
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sleepwake.boundary import cover, crossover, gain, ledger, mean_pass, pass_at_k
+
+COUNTS = st.integers(4, 9).flatmap(
+    lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n), st.integers(0, n)), min_size=1, max_size=6))
+)
+
+
+@given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n))))
+def test_pass_at_k_is_the_share_of_all_choices_that_hold_a_right_one(case: tuple[int, int, int]) -> None:
+    n, right, k = case
+    samples = [True] * right + [False] * (n - right)
+    assert pass_at_k(n, right, k) == pytest.approx(fmean(any(choice) for choice in combinations(samples, k)))
+
+
+@given(COUNTS)
+def test_laws(case: tuple[int, list[tuple[int, int]]]) -> None:
+    n, pairs = case
+    before, after = ([pair[at] for pair in pairs] for at in (0, 1))
+    reach = [mean_pass(n, after, k) for k in range(1, n + 1)]
+    assert reach == sorted(reach), "more samples never reach less"
+    assert reach[0] == pytest.approx(sum(after) / n / len(after))
+    assert reach[-1] == pytest.approx(cover(n, after, 1 / n)), "with all samples, whatever was solved once"
+    parts = gain(n, before, after)
+    assert parts.acquired + parts.sharpened == pytest.approx(mean_pass(n, after, 1) - mean_pass(n, before, 1))
+    assert parts.acquired >= 0
+    told = ledger(n, before, after, n // 2, seed=0)
+    assert told.newly - told.lost == pytest.approx(len(pairs) * (mean_pass(n, after, n // 2) - mean_pass(n, before, n // 2)))
+    where = crossover(n, before, after)
+    assert (where is None) == all(mean_pass(n, before, 2**i) < mean_pass(n, after, 2**i) for i in range(n.bit_length()))
+
+
+def test_by_hand() -> None:
+    """Of four samples: one problem never solved and now always, one solved twice and still so."""
+    assert pass_at_k(4, 2, 2) == pytest.approx(5 / 6)
+    assert (gain(4, [0, 2], [4, 2]).acquired, gain(4, [0, 2], [4, 2]).sharpened) == (0.5, 0.0)
+    assert cover(4, [0, 2, 4], 0.5) == pytest.approx(2 / 3)
+    told = ledger(4, [0, 2], [4, 2], 2, seed=0)
+    assert told.newly == pytest.approx(1 + 1 / 6 * 5 / 6)
+    assert told.lost == pytest.approx(5 / 6 * 1 / 6)
+    assert crossover(4, [0, 2], [4, 2]) is None
+    assert crossover(4, [1, 1], [2, 0]) == 1
+    assert crossover(8, [1, 1, 1], [8, 0, 0]) == 4, "sharper on one, and lost on two"
+
+
+def test_a_base_is_within_its_own_band_and_a_real_gain_is_not() -> None:
+    """A hundred problems with chances around one in 256: sampling alone makes some of them come and go."""
+    draws = Random(0)
+
+    def sampled(chances: list[float]) -> list[int]:
+        return [sum(draws.random() < chance for _ in range(512)) for chance in chances]
+
+    rare = [draws.random() / 128 for _ in range(100)]
+    before = sampled(rare)
+    again = ledger(512, before, sampled(rare), 256, seed=1)
+    assert again.band > 5, "the band is not nothing"
+    assert not again.outside
+    assert ledger(512, before, sampled([chance + 0.02 for chance in rare]), 256, seed=1).outside
+    assert ledger(512, [0] * 10, [0] * 10, 256, seed=1).band == 0.0
