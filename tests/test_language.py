@@ -17,7 +17,7 @@ from sleepwake.domains.language.challengers import Ladder
 from sleepwake.domains.language.domain import Language, build
 from sleepwake.domains.language.families import Family, families
 from sleepwake.domains.language.generation import complete
-from sleepwake.domains.language.judges import agreements
+from sleepwake.domains.language.judges import Asked, agreements
 from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.memory import Rewritten
 from sleepwake.domains.language.practice import Practice
@@ -251,9 +251,12 @@ def attempts() -> Batch:
 
 
 def judged(kind: str, batch: Batch, guard: Guard = GUARD) -> Verdicts:
-    judge = load_class(CLASSES["judge"][kind])(getattr(settings, kind.title())(), families(guard, NAMES), guard, None)
+    chosen = getattr(settings, "".join(map(str.title, kind.split("-"))))()
+    judge = load_class(CLASSES["judge"][kind])(chosen, families(guard, NAMES), guard, learner)
     if kind == "metamorphic":
         judge.snapshot = type("Solver", (), {"answer": staticmethod(truth)})()
+    elif isinstance(judge, Asked):
+        judge.snapshot = judge.fresh()
     verdicts: Verdicts = judge.verdicts(batch, 3)
     return verdicts
 

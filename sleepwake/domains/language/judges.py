@@ -127,11 +127,11 @@ def agreements(families: Mapping[str, Family], attempts: Batch, answer: Callable
     return rewards
 
 
-class Metamorphic(Opinions):
-    """An attempt must agree with a frozen snapshot's own answers to easier parts of the problem (see `relations`)."""
+class Asked(Opinions):
+    """Judges by what a snapshot of the learner says."""
 
-    def __init__(self, chosen: settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]) -> None:
-        super().__init__(families, chosen.threshold)
+    def __init__(self, families: Mapping[str, Family], threshold: float, fresh: Callable[[], Characters]) -> None:
+        super().__init__(families, threshold)
         self.fresh = fresh
         self.snapshot: Characters | None = None
 
@@ -142,14 +142,25 @@ class Metamorphic(Opinions):
         self.snapshot = self.fresh()
         self.snapshot.load(commit / "learner")
 
+    def asked(self) -> Characters:
+        """The snapshot."""
+        assert self.snapshot is not None, "freeze comes before verdicts"
+        return self.snapshot
+
+
+class Metamorphic(Asked):
+    """An attempt must agree with a frozen snapshot's own answers to easier parts of the problem (see `relations`)."""
+
+    def __init__(self, chosen: settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]) -> None:
+        super().__init__(families, chosen.threshold, fresh)
+
     def can_tell(self, problem: Problem) -> bool:
         """Whether it has easier parts."""
         return any(relation.parts(problem.text) for relation in self.families[problem.family].relations)
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
         """Share of the problem's relations that hold."""
-        assert self.snapshot is not None, "freeze comes before verdicts"
-        return agreements(self.families, attempts, self.snapshot.answer)
+        return agreements(self.families, attempts, self.asked().answer)
 
 
 class Majority(Opinions):

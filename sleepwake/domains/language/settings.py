@@ -127,6 +127,28 @@ class Majority(Settings):
     """Accepted from this share on."""
 
 
+class SelfCertainty(Settings):
+    """The surer a frozen snapshot is of an attempt, the better (Intuitor, arXiv 2505.19590)."""
+
+    type: Literal["self-certainty"] = "self-certainty"
+    """Reward = c / (c + nats), c the mean of KL(uniform || next token) over the answer's tokens."""
+    nats: float = Field(8.0, gt=0)
+    """Certainty at which the reward is one half."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this reward on; a problem's surest attempt only."""
+
+
+class Cycle(Settings):
+    """A given that is masked must be recovered from the answer (backward verification)."""
+
+    type: Literal["cycle"] = "cycle"
+    """Reward = share of the masked digits that, of all ten, make the answer the likeliest for a frozen snapshot."""
+    givens: int = Field(3, ge=1, le=20)
+    """Digits of the problem that are masked, one at a time."""
+    threshold: float = Field(0.66, gt=0, le=1)
+    """Accepted from this share on."""
+
+
 class Random(Settings):
     """Rewards by chance: a negative control."""
 
@@ -143,7 +165,7 @@ class Oracle(Settings):
     """Reward = 1 for a right answer."""
 
 
-Judge = Annotated[Metamorphic | Majority | Random | Oracle | Own, Field(discriminator="type")]
+Judge = Annotated[Metamorphic | Majority | SelfCertainty | Cycle | Random | Oracle | Own, Field(discriminator="type")]
 
 
 class NoReplay(Settings):
@@ -279,6 +301,8 @@ CLASSES: dict[str, dict[str, str]] = {
         "judge": {
             "metamorphic": "judges:Metamorphic",
             "majority": "judges:Majority",
+            "self-certainty": "self_judges:SelfCertainty",
+            "cycle": "self_judges:Cycle",
             "random": "judges:Random",
             "oracle": "judges:Oracle",
         },

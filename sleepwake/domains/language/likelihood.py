@@ -1,0 +1,50 @@
+"""What a model says of answers that are there already. Letters: B lines, T tokens, V vocabulary."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sleepwake.domains.language.tokenizer import EOS, PAD, encode
+from sleepwake.domains.language.training import pad, weights
+
+TOGETHER = 256
+"""Lines a forward pass."""
+Measure = Callable[[Tensor, Tensor], Tensor]
+"""From log-probabilities logs_BTV of the next tokens and those tokens next_BT to a number each (B, T)."""
+
+
+def chosen(logs_BTV: Tensor, next_BT: Tensor) -> Tensor:
+    """Log-probability of the tokens that are there, in nats."""
+    return logs_BTV.gather(2, next_BT[..., None])[..., 0]
+
+
+def certainty(logs_BTV: Tensor, next_BT: Tensor) -> Tensor:
+    """KL(U || p) = -log V - (1 / V) sum_j log p_j in nats: 0 where all tokens are as likely (Intuitor, arXiv 2505.19590, equation 2)."""
+    vocabulary = torch.tensor(float(logs_BTV.shape[2]), device=logs_BTV.device)
+    return -vocabulary.log() - logs_BTV.mean(dim=2)
+
+
+@torch.inference_mode()
+def over_answers(model: nn.Module, texts: Sequence[str], measure: Measure) -> list[float]:
+    """Mean of a measure over the tokens of each line's answer, its end included.
+
+    Args:
+        model: a causal language model of transformers.
+        texts: whole lines, without beginning and end.
+        measure: of each token.
+    """
+    device, found = next(model.parameters()).device, [0.0] * len(texts)
+    was_training = model.training
+    model.eval()
+    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    for first in range(0, len(order), TOGETHER):
+        places = order[first : first + TOGETHER]
+        tokens_BT = pad([[*encode(texts[at]), EOS] for at in places], device)
+        logs_BTV = model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].log_softmax(-1)
+        weight_BT = weights(tokens_BT, 0.0)[:, 1:] * (tokens_BT[:, 1:] != PAD)
+        means_B = (measure(logs_BTV, tokens_BT[:, 1:]) * weight_BT).sum(dim=1) / weight_BT.sum(dim=1)
+        for at, mean in zip(places, means_B.tolist(), strict=True):
+            found[at] = mean
+    model.train(was_training)
+    return found

@@ -1,0 +1,64 @@
+"""Judges that ask a frozen snapshot about the attempt itself: how sure it is, or whether the problem can be told from the answer."""
+
+from collections.abc import Callable, Mapping
+from random import Random as Draws
+
+from sleepwake.domains.language import settings
+from sleepwake.domains.language.families import Family
+from sleepwake.domains.language.judges import Asked, Rewards
+from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.likelihood import certainty, chosen, over_answers
+from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.roles import Guard
+from sleepwake.seeds import seed as derive
+
+DIGITS = "0123456789"
+
+
+class SelfCertainty(Asked):
+    """The surer the better (Intuitor, arXiv 2505.19590). A negative control where errors are confident."""
+
+    def __init__(
+        self, chosen: settings.SelfCertainty, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]
+    ) -> None:
+        super().__init__(families, chosen.threshold, fresh)
+        self.nats = chosen.nats
+
+    def rewards(self, attempts: Batch, seed: int) -> Rewards:
+        """C / (c + nats), c the mean self-certainty of the answer's tokens."""
+        snapshot = self.asked()
+        sure = over_answers(snapshot.model, [snapshot.text(line) for line in attempts.lines], certainty)
+        return [each / (each + self.nats) for each in sure]
+
+
+class Cycle(Asked):
+    """A masked given must be recovered from the answer (backward verification): of all digits in its place, the one that was there makes
+    the answer the likeliest.
+    """
+
+    def __init__(self, chosen: settings.Cycle, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]) -> None:
+        super().__init__(families, chosen.threshold, fresh)
+        self.givens = chosen.givens
+
+    def rewards(self, attempts: Batch, seed: int) -> Rewards:
+        """Share of the masked givens that are recovered; None where nothing can be masked."""
+        snapshot = self.asked()
+        variants = [self._masked(line, derive(seed, at)) for at, line in enumerate(attempts.lines)]
+        texts = [snapshot.text(line) for lists in variants for lines in lists for line in lines]
+        likely = iter(over_answers(snapshot.model, texts, chosen))
+        rewards: Rewards = []
+        for lists in variants:
+            found = [[next(likely) for _ in lines] for lines in lists]  # the problem as it was comes first
+            rewards.append(sum(mine[0] > max(mine[1:]) for mine in found) / len(found) if found else None)
+        return rewards
+
+    def _masked(self, line: Line, seed: int) -> list[list[Line]]:
+        """For each masked given the line as it is, then with every other digit that leaves the problem well formed."""
+        (family, text), lists = line.problem, []
+        places = [at for at, char in enumerate(text) if char in DIGITS]
+        for at in Draws(seed).sample(places, min(self.givens, len(places))):
+            others = [text[:at] + digit + text[at + 1 :] for digit in DIGITS if digit != text[at]]
+            kept = [Line(Problem(family, other), line.answer) for other in others if self.families[family].well_formed(other)]
+            if kept:
+                lists.append([line, *kept])
+        return lists
