@@ -1,41 +1,39 @@
-"""GRPO by TRL: the trainer samples attempts at the round's problems, the frozen judge rewards them (arXiv 2402.03300).
+"""GRPO and RLOO by TRL: the trainer samples attempts at the round's problems, the frozen judge rewards them.
 
-The learner that attempts and the snapshot that judges are two models: a judge that moves with the learner is soon
-agreed with by the empty answer. Practice on the frontier alone damages the easy levels, so part of the prompts come
-from them.
+GRPO: arXiv 2402.03300; RLOO, whose baseline is the mean of the other attempts: arXiv 2402.14740. The learner that attempts and the
+snapshot that judges are two models: a judge that moves with the learner is soon agreed with by the empty answer. Practice on the frontier
+alone damages the easy levels, so part of the prompts come from them.
 """
 
 import random
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import datasets
-import numpy
-import transformers
+import torch
 from datasets import Dataset
-from transformers import PrinterCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
-from sleepwake.domains.language.tokenizer import BOS, SPECIAL, tokenizer
+from sleepwake.domains.language.tokenizer import tokenizer
+from sleepwake.domains.language.trainers import arguments, prompt, quiet, trained
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
 
+TRAINERS: dict[str, tuple[Any, Any]] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
 
-class Grpo:
-    """A few steps of GRPO a round, on a copy of the learner, whose weights are then copied back.
+
+class Sampled:
+    """A few steps a round, on a copy of the learner, whose weights are then copied back.
 
     The copy matters: TRL replaces `forward` on the model that it trains, and adds a reference adapter.
     """
 
-    def __init__(self, chosen: settings.Grpo, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: settings.Sampled, levels: int, problem_weight: float) -> None:
         self.settings, self.levels = chosen, levels
 
     def rehearse(self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Batch, Verdicts, Facts]:
@@ -66,17 +64,17 @@ class Grpo:
         twin = learner.copy()
         twin.train_only(fast=True)
         with quiet(), tensors.seeded(seed, learner.device), TemporaryDirectory() as folder:
-            trainer = GRPOTrainer(
-                model=twin.model,
-                reward_funcs=reward,
-                args=self._arguments(folder, rate, seed, learner.device.type == "cpu"),
-                train_dataset=Dataset.from_list(
-                    [{"prompt": SPECIAL[BOS] + learner.prompt(p), "family": p.family, "text": p.text} for p in prompts]
-                ),
-                processing_class=tokenizer(),
+            config, trainer = TRAINERS[chosen.type]
+            rows = [{"prompt": prompt(learner, problem), "family": problem.family, "text": problem.text} for problem in prompts]
+            trained(
+                trainer(
+                    model=twin.model,
+                    reward_funcs=reward,
+                    args=config(**self._arguments(folder, rate, seed, learner.device)),
+                    train_dataset=Dataset.from_list(rows),
+                    processing_class=tokenizer(),
+                )
             )
-            trainer.remove_callback(PrinterCallback)
-            trainer.train()
         learner.take(twin)
         sampled = gathered(list(attempts), list(attempts.values()))
         given = [answer for answers in attempts.values() for answer in answers]
@@ -98,28 +96,17 @@ class Grpo:
             for problem in (*draws.choices(easy, k=easy_n), *draws.choices(valid, k=chosen.prompts - easy_n))
         ]
 
-    def _arguments(self, folder: str, rate: float, seed: int, cpu: bool) -> GRPOConfig:
+    def _arguments(self, folder: str, rate: float, seed: int, device: torch.device) -> dict[str, Any]:
         chosen = self.settings
-        return GRPOConfig(
-            output_dir=folder,
-            seed=seed % 2**31,
-            use_cpu=cpu,
-            bf16=False,
-            gradient_checkpointing=False,
-            per_device_train_batch_size=chosen.prompts * chosen.generations,
-            num_generations=chosen.generations,
-            max_completion_length=chosen.longest,
-            max_steps=chosen.steps,
-            learning_rate=chosen.rate * rate,
-            lr_scheduler_type="constant",
-            beta=chosen.beta,
-            report_to="none",
-            save_strategy="no",
-            logging_strategy="no",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-            shuffle_dataset=False,
-        )
+        return {
+            **arguments(folder, chosen.rate * rate, seed, device),
+            "per_device_train_batch_size": chosen.prompts * chosen.generations,
+            "num_generations": chosen.generations,
+            "max_completion_length": chosen.longest,
+            "max_steps": chosen.steps,
+            "beta": chosen.beta,
+            "shuffle_dataset": False,
+        }
 
 
 def collected(problems: Sequence[Problem], answers: Sequence[str]) -> dict[Problem, list[str]]:
@@ -128,21 +115,3 @@ def collected(problems: Sequence[Problem], answers: Sequence[str]) -> dict[Probl
     for problem, answer in zip(problems, answers, strict=True):
         by_problem.setdefault(problem, []).append(answer)
     return by_problem
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No bars or notices from trainers, and Python's and numpy's random states as they were (trainers reset them)."""
-    python_state, numpy_state = random.getstate(), numpy.random.get_state()
-    verbosity = transformers.utils.logging.get_verbosity()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    datasets.disable_progress_bars()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=FutureWarning)
-            yield
-    finally:
-        transformers.utils.logging.set_verbosity(verbosity)
-        random.setstate(python_state)
-        numpy.random.set_state(numpy_state)

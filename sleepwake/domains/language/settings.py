@@ -240,11 +240,10 @@ class Supervised(Settings):
         return self
 
 
-class Grpo(Settings):
-    """TRL's GRPO; the trainer samples attempts and the round's frozen judge rewards them."""
+class Sampled(Settings):
+    """What TRL's trainers that sample have in common: the round's frozen judge rewards the attempts."""
 
-    type: Literal["grpo"] = "grpo"
-    """Group-relative policy optimization (arXiv 2402.03300)."""
+    type: str
     needs: ClassVar[tuple[str, ...]] = ("challenges", "dreams", "verdicts")
     steps: int = Field(10, ge=1, le=100_000)
     """Optimizer steps a round."""
@@ -262,7 +261,54 @@ class Grpo(Settings):
     """Weight of the KL divergence to the policy at the round's start; needs learner.fast = "lora" unless 0."""
 
 
-Rehearse = Annotated[Supervised | Grpo, Field(discriminator="type")]
+class Grpo(Sampled):
+    """TRL's GRPO."""
+
+    type: Literal["grpo"] = "grpo"
+    """Group-relative policy optimization (arXiv 2402.03300)."""
+
+
+class Rloo(Sampled):
+    """TRL's RLOO."""
+
+    type: Literal["rloo"] = "rloo"
+    """REINFORCE with the mean of the other attempts as baseline (arXiv 2402.14740)."""
+
+
+class Compared(Settings):
+    """What TRL's trainers on judged attempts have in common: the dreamer's attempts are what they learn from, none are sampled anew."""
+
+    type: str
+    needs: ClassVar[tuple[str, ...]] = ("challenges", "dreams", "verdicts")
+    steps: int = Field(30, ge=1, le=100_000)
+    """Optimizer steps a round."""
+    batch: int = Field(32, ge=2, le=10_000)
+    """Pairs, or attempts, a step."""
+    rate: float = Field(1e-4, gt=0, le=1)
+    """Learning rate."""
+    easy: float = Field(0.5, ge=0, lt=1)
+    """Share of the batch from levels that are already mastered: the learner's own answer, against its answer to another problem."""
+    beta: float = Field(0.1, gt=0)
+    """How much a log-probability ratio to the policy at the round's start is worth."""
+
+
+class Dpo(Compared):
+    """TRL's DPO: the accepted attempt against a rejected one at the same problem."""
+
+    type: Literal["dpo"] = "dpo"
+    """Direct preference optimization (arXiv 2305.18290)."""
+    imitate: float = Field(1.0, ge=0)
+    """Weight of the cross-entropy with the accepted attempt, without which both may become unlikely (arXiv 2404.19733)."""
+
+
+class Kto(Compared):
+    """TRL's KTO: accepted attempts are good, rejected ones bad, each by itself."""
+
+    type: Literal["kto"] = "kto"
+    """Kahneman-Tversky optimization (arXiv 2402.01306)."""
+
+
+Rehearse = Annotated[Supervised | Grpo | Rloo | Dpo | Kto, Field(discriminator="type")]
 
 
 class Distil(Settings):
@@ -308,7 +354,13 @@ CLASSES: dict[str, dict[str, str]] = {
         },
         "memory": {"none": "memory:NoMemory", "generated": "memory:GeneratedMemory", "exact": "memory:ExactMemory"},
         "probes": {"kept": "probes:Kept", "dreamed": "probes:Dreamed"},
-        "rehearse": {"supervised": "rehearsal:Supervised", "grpo": "grpo:Grpo"},
+        "rehearse": {
+            "supervised": "rehearsal:Supervised",
+            "grpo": "grpo:Sampled",
+            "rloo": "grpo:Sampled",
+            "dpo": "preferences:Compared",
+            "kto": "preferences:Compared",
+        },
         "consolidate": {"distil": "consolidation:Distil"},
     }.items()
 }
@@ -321,7 +373,7 @@ def check_together(learner: Learner, rehearse: Rehearse, evaluate: Any) -> None:
     Raises:
         ValueError: with what is wrong and the line to write.
     """
-    if isinstance(rehearse, Grpo) and rehearse.beta and learner.fast == "full":
+    if isinstance(rehearse, Sampled) and rehearse.beta and learner.fast == "full":
         raise ValueError(
             "sleep.rehearse.beta needs a LoRA: the reference policy is the model without it; write "
             'learner.fast = "lora", or sleep.rehearse.beta = 0'

@@ -1,0 +1,64 @@
+"""What all trainers of TRL have in common here: silence, random states as they were, and arguments."""
+
+import random
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import datasets
+import numpy
+import torch
+import transformers
+from transformers import PrinterCallback, Trainer
+
+from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.problems import Problem
+from sleepwake.domains.language.tokenizer import BOS, SPECIAL
+
+
+def prompt(learner: Characters, problem: Problem) -> str:
+    """How a trainer is given a problem."""
+    return SPECIAL[BOS] + learner.prompt(problem)
+
+
+def arguments(folder: str, rate: float, seed: int, device: torch.device) -> dict[str, Any]:
+    """What every trainer's configuration says: one device, full precision, no logs, no checkpoints (a round is the unit of resume)."""
+    return {
+        "output_dir": folder,
+        "seed": seed % 2**31,
+        "use_cpu": device.type == "cpu",
+        "bf16": False,
+        "gradient_checkpointing": False,
+        "learning_rate": rate,
+        "lr_scheduler_type": "constant",
+        "report_to": "none",
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
+
+
+def trained(trainer: Trainer) -> None:
+    """Let a trainer run, without a word."""
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No bars or notices from trainers, and Python's and numpy's random states as they were (trainers reset them)."""
+    python_state, numpy_state = random.getstate(), numpy.random.get_state()
+    verbosity = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=FutureWarning)
+            yield
+    finally:
+        transformers.utils.logging.set_verbosity(verbosity)
+        random.setstate(python_state)
+        numpy.random.set_state(numpy_state)
