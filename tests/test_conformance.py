@@ -40,6 +40,9 @@ NEEDED = {
     "wgan": "channels=[8], steps=60",
     "mobilenet": "width=0.01, least=16",
     "resnet": 'channels=[4, 8], depths=[1, 1], norm="renorm"',
+    "rloo": "beta=0, steps=2, prompts=4, generations=2, longest=8",
+    "dpo": "steps=2, batch=8",
+    "kto": "steps=2, batch=8",
 }
 BESIDE = {
     "feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}'],

@@ -208,7 +208,7 @@ def test_practice_keeps_the_newest() -> None:
 
 
 def ladder(**changes: Any) -> Ladder:
-    return Ladder(settings.Challenger(**changes), FAMILIES, 5)
+    return Ladder(settings.Ladder(**changes), FAMILIES, 5)
 
 
 def observed(one: Ladder, family: str, shares: dict[int, float]) -> None:

@@ -23,7 +23,7 @@ class Ladder:
         practice: accepted lines.
     """
 
-    def __init__(self, chosen: settings.Challenger, families: Mapping[str, Family], first: int) -> None:
+    def __init__(self, chosen: settings.Ladder, families: Mapping[str, Family], first: int) -> None:
         self.settings, self.families, self.first = chosen, families, first
         self.levels: dict[str, int] = {}
         self.shares: dict[str, dict[str, float]] = {}

@@ -85,7 +85,7 @@ class Dreamer(Settings):
     """Of the sampled answers; problems are written at 1."""
 
 
-class Challenger(Settings):
+class Ladder(Settings):
     """A level per family, raised as verdicts allow."""
 
     type: Literal["ladder"] = "ladder"
@@ -107,6 +107,59 @@ class Challenger(Settings):
     """Share below which the level falls by one (never below the first level above the day's)."""
     practice: int = Field(150, ge=1, le=10_000)
     """Accepted lines kept for practice, a family and level."""
+
+
+class Curriculum(Settings):
+    """What challengers that draw levels by a score have in common."""
+
+    type: str
+    problems: int = Field(150, ge=4, le=10_000)
+    """Problems a family and round, spread evenly over the drawn levels."""
+    width: int = Field(3, ge=1, le=100)
+    """Levels drawn a family and round, without replacement, the likelier the higher their score."""
+    ahead: int = Field(2, ge=1, le=20)
+    """Most levels above the highest that gave hope that can be drawn; what was never tried scores 1."""
+    hope: float = Field(0.3, ge=0, le=1)
+    """Share of accepted problems from which a level gives hope."""
+    raise_at: float = Field(0.85, gt=0, le=1)
+    """Share from which a level counts as passed; consolidation takes what is below the first that wasn't for known."""
+    practice: int = Field(150, ge=1, le=10_000)
+    """Accepted lines kept for practice, a family and level."""
+
+
+class Uncertainty(Curriculum):
+    """Levels that are solved half of the time (R-Zero, arXiv 2508.05004)."""
+
+    type: Literal["uncertainty"] = "uncertainty"
+    """Score = 1 - 2 |p - 1/2|."""
+
+
+class Learnability(Curriculum):
+    """Levels that are hard and not hopeless (Absolute Zero, arXiv 2505.03335)."""
+
+    type: Literal["learnability"] = "learnability"
+    """Score = 1 - p where p > 0, 0 otherwise."""
+
+
+class Progress(Curriculum):
+    """Levels on which the share changes, up or down (learning progress, arXiv 1707.00183)."""
+
+    type: Literal["progress"] = "progress"
+    """Score = |p - p in the round before|."""
+
+
+class Prioritised(Curriculum):
+    """Levels by the rank of what is left to learn, and by how long ago they were tried (PLR, arXiv 2010.03934)."""
+
+    type: Literal["prioritised"] = "prioritised"
+    """Score = learnability; drawn by rank."""
+    temperature: float = Field(0.3, gt=0)
+    """Of the rank: its weight is rank^(-1 / temperature)."""
+    stale: float = Field(0.1, ge=0, le=1)
+    """Share of the weight that goes by rounds since a level was tried."""
+
+
+Challenger = Annotated[Ladder | Uncertainty | Learnability | Progress | Prioritised, Field(discriminator="type")]
 
 
 class Metamorphic(Settings):
@@ -343,7 +396,10 @@ CLASSES: dict[str, dict[str, str]] = {
         },
         "learner": {"characters": "learners:Characters"},
         "dreamer": {"model": "dreamers:ModelDreamer"},
-        "challenger": {"ladder": "challengers:Ladder"},
+        "challenger": {
+            "ladder": "challengers:Ladder",
+            **dict.fromkeys(("uncertainty", "learnability", "progress", "prioritised"), "curricula:Curriculum"),
+        },
         "judge": {
             "metamorphic": "judges:Metamorphic",
             "majority": "judges:Majority",
