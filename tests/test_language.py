@@ -14,7 +14,7 @@ from sleepwake import recipe as recipes
 from sleepwake.domains import load_class
 from sleepwake.domains.language import settings, training
 from sleepwake.domains.language.challengers import Ladder
-from sleepwake.domains.language.domain import Language, build
+from sleepwake.domains.language.domain import Language, build, monitors
 from sleepwake.domains.language.families import Family, families
 from sleepwake.domains.language.generation import complete
 from sleepwake.domains.language.judges import Asked, agreements
@@ -283,6 +283,19 @@ def test_problems_alone_are_judged_for_validity(kind: str) -> None:
     verdicts = judged(kind, batch)
     assert verdicts.accepted == (True, False, False, True)
     assert verdicts.reasons == ("", "malformed problem", "a repetition", "")
+
+
+def test_monitors_by_hand() -> None:
+    """Two problems that share nothing; the attempts at one earned different rewards."""
+    verdicts = Verdicts((1.0, 0.0, 0.0, 0.5, 0.5), ("",) * 5)
+    assert monitors(attempts(), verdicts) == {
+        "distinct_3": 1.0,
+        "self_bleu": pytest.approx(120**-0.25, abs=1e-6),
+        "vendi": 2.0,
+        "effective_prompts": 0.5,
+        "problems": 2,
+    }
+    assert monitors(Batch(()), Verdicts((), ())) == {"problems": 0}
 
 
 def test_only_the_oracle_reads_the_truth_by_night() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from sleepwake.diversity import distinct_n, effective_prompts, self_bleu, vendi
 from sleepwake.domains import chosen_class, load_class, tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.families import families
@@ -21,6 +22,8 @@ FRONTIER = 0.9
 """Accuracy that counts as mastery of a level."""
 SHOWN = 3
 """Dreamed problems a family in the journal."""
+COMPARED = 48
+"""Problems of a round that are compared with each other."""
 
 
 def made(kind: str, chosen: Any, *arguments: Any) -> Any:
@@ -124,6 +127,7 @@ class Language:
             "recall": ratio(hits, sum(right)),
             "abstained": verdicts.counts()["abstained"],
             "precision_by_family": by_family,
+            "monitors": monitors(material, verdicts),
         }
 
     def frontier(self, mind: Mind) -> Facts:
@@ -173,6 +177,19 @@ class Language:
                     for at in positions
                 ]
         return lines
+
+
+def monitors(material: Batch, verdicts: Verdicts) -> Facts:
+    """How alike a round's problems are, of the first few of them; and the share of problems whose attempts earned different rewards.
+
+    Only for the report: nothing is decided by it.
+    """
+    by_problem = material.by_problem()
+    texts = [problem.text for problem in list(by_problem)[:COMPARED]]
+    groups = [[verdicts.rewards[at] or 0.0 for at in positions] for positions in by_problem.values()]
+    alike = {"distinct_3": distinct_n(texts, 3), "self_bleu": self_bleu(texts), "vendi": vendi(texts)} if len(texts) > 1 else {}
+    told = {**alike, **({"effective_prompts": effective_prompts(groups)} if groups else {})}
+    return {name: round(value, 6) for name, value in told.items()} | {"problems": len(texts)}
 
 
 def ratio(part: int, whole: int) -> float | None:
