@@ -65,8 +65,8 @@ def show(recipe: str, runs: dict[str, dict[str, Any]], seeds: list[int], budget:
     keys = {name: {seed: Arm(recipe, seed, settings(recipe, name, budget)).key for seed in seeds} for name in ARMS}
     found = {name: {seed: runs[key] for seed, key in by_seed.items() if key in runs} for name, by_seed in keys.items()}
     title = f"{recipe}, {budget} stored" if budget else recipe
-    print(f"\n| {title} | seeds | " + " | ".join(FIGURES) + " | FWT_remap of dreams above it | seconds |")
-    print("| --- " * (len(FIGURES) + 4) + "|")
+    print(f"\n| {title} | seeds | " + " | ".join(FIGURES) + " | FWT_remap of dreams above it | acc above ER | seconds |")
+    print("| --- " * (len(FIGURES) + 5) + "|")
     for name, by_seed in found.items():
         if not by_seed:
             continue
@@ -78,11 +78,19 @@ def show(recipe: str, runs: dict[str, dict[str, Any]], seeds: list[int], budget:
                 continue
             told = estimate(values)
             cells.append(f"{told.mean:.1f} +- {told.half:.1f}" if len(values) > 1 else f"{told.mean:.1f}")
-        both = [seed for seed in by_seed if seed in found["dreams"]]
-        gap = estimate([100 * (found["dreams"][seed]["fwt_remap"] - by_seed[seed]["fwt_remap"]) for seed in both]) if both else None
-        above = f"{gap.mean:+.1f} +- {gap.half:.1f}" if gap and name != "dreams" else ""
+        below = paired(found["dreams"], by_seed, "fwt_remap") if name != "dreams" else ""
+        above = paired(by_seed, found["ER"], "acc") if name != "ER" else ""
         seconds = fmean(summary["wall_s"] for summary in by_seed.values())
-        print(f"| {name} | {len(by_seed)} | {' | '.join(cells)} | {above} | {seconds:.0f} |")
+        print(f"| {name} | {len(by_seed)} | {' | '.join(cells)} | {below} | {above} | {seconds:.0f} |")
+
+
+def paired(ones: dict[int, dict[str, Any]], others: dict[int, dict[str, Any]], figure: str) -> str:
+    """The mean difference of a figure over the seeds that both have, with half of its 95 % interval."""
+    both = [seed for seed in ones if seed in others]
+    if not both:
+        return ""
+    gap = estimate([100 * (ones[seed][figure] - others[seed][figure]) for seed in both])
+    return f"{gap.mean:+.1f} +- {gap.half:.1f}" if len(both) > 1 else f"{gap.mean:+.1f}"
 
 
 def main() -> None:
