@@ -12,7 +12,7 @@ STATUS = {"finished": "done", "failed": "failed", "interrupted": "interrupted"}
 MIND = ("learner", "dreamer", "challenger", "judge")
 MEMORY = ("images", "generator", "adapters", "snapshots")
 AHEAD = ("gem", "masked", "remap", "probe", "speed")
-AUDIT = ("day", "night", "round", "judge", "judged", "accepted", "precision", "recall", "abstained")
+AUDIT = ("day", "night", "round", "judge", "judged", "accepted", "precision", "recall", "abstained", "goodhart")
 
 
 def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, run_folder_bytes: int) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "bytes": _bytes(events) | {"run_folder": run_folder_bytes},
         "draws": [{"day": event["day"], "agreement": event["agreement"]} for event in of(events, "evaluated", what="draws")],
         "frontier": _frontier(events, start.get("task_parts", ())),
-        "judge_audit": [{key: event[key] for key in AUDIT} for event in of(events, "evaluated", what="judge")],
+        "judge_audit": [{key: event.get(key) for key in AUDIT} for event in of(events, "evaluated", what="judge")],
         "gate_audit": {"nights": len(gates), "agrees": sum(gates)},
         "boundary": next((event["boundary"] for event in reversed(list(of(events, "measured")))), {}),
     }

@@ -14,7 +14,7 @@ from sleepwake import recipe as recipes
 from sleepwake.domains import load_class
 from sleepwake.domains.language import settings, training
 from sleepwake.domains.language.challengers import Ladder
-from sleepwake.domains.language.domain import Language, build, monitors
+from sleepwake.domains.language.domain import Language, build, goodhart, monitors
 from sleepwake.domains.language.families import Family, families
 from sleepwake.domains.language.generation import complete
 from sleepwake.domains.language.judges import Asked, agreements
@@ -283,6 +283,14 @@ def test_problems_alone_are_judged_for_validity(kind: str) -> None:
     verdicts = judged(kind, batch)
     assert verdicts.accepted == (True, False, False, True)
     assert verdicts.reasons == ("", "malformed problem", "a repetition", "")
+
+
+def test_the_goodhart_gap_by_hand() -> None:
+    """The best of the first problem is right and earned 0.8, that of the second is wrong and earned 0.6; the third wasn't judged."""
+    batch = Batch((*attempts().lines, Line(Problem("copy", "1"), "1", 1)))
+    verdicts = Verdicts((0.8, 0.0, 0.0, 0.6, 0.5, None), ("",) * 6)
+    assert goodhart(batch, verdicts, [True, False, False, False, False, True]) == pytest.approx((0.8 - 1 + 0.6) / 2)
+    assert goodhart(Batch(()), Verdicts((), ()), []) is None
 
 
 def test_monitors_by_hand() -> None:

@@ -145,7 +145,7 @@ def test_summary_by_hand():
         # learner 1000, judge 500, dreamer 350 of which the generator that replays is memory; kept probes and images are no weights
         "bytes": {"weights": 1550, "memory": {"images": 10, "generator": 300, "adapters": 0, "snapshots": 0}, "run_folder": 4321},
         "frontier": {}, "boundary": {}, "gate_audit": {"nights": 2, "agrees": 1},
-        "judge_audit": [{"day": day, "night": 0, "round": number} | audit for day, number in ((0, 0), (0, 1), (2, 0))],
+        "judge_audit": [{"day": day, "night": 0, "round": number, "goodhart": None} | audit for day, number in ((0, 0), (0, 1), (2, 0))],
     }  # fmt: skip
     summary = summarise(hand(), RECIPE, "cafe", 4321)
     assert summary == expected

@@ -127,6 +127,7 @@ class Language:
             "recall": ratio(hits, sum(right)),
             "abstained": verdicts.counts()["abstained"],
             "precision_by_family": by_family,
+            "goodhart": goodhart(material, verdicts, right),
             "monitors": monitors(material, verdicts),
         }
 
@@ -177,6 +178,16 @@ class Language:
                     for at in positions
                 ]
         return lines
+
+
+def goodhart(material: Batch, verdicts: Verdicts, right: Sequence[bool]) -> float | None:
+    """How much better the judge thinks of each problem's best attempt than it deserves: its mean reward minus the share that is right.
+
+    None where no problem was judged. A judge that is right earns 0; one that is sure of errors nears 1.
+    """
+    best = [max(positions, key=lambda at: verdicts.rewards[at] or 0.0) for positions in material.by_problem().values()]
+    told = [(reward, right[at]) for at in best if (reward := verdicts.rewards[at]) is not None]
+    return round(sum(reward - good for reward, good in told) / len(told), 6) if told else None
 
 
 def monitors(material: Batch, verdicts: Verdicts) -> Facts:
