@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from sleepwake import methods, mistakes
 from sleepwake.domains import DOMAINS
+from sleepwake.domains.language import night_settings as night
 from sleepwake.domains.language import settings as language
 from sleepwake.domains.vision import dreamer_settings as dreamers
 from sleepwake.domains.vision import night_settings as dreams
@@ -61,9 +62,9 @@ class VisionSleep(Sleep):
 class LanguageSleep(Sleep):
     """A language domain's night."""
 
-    rehearse: language.Rehearse = Field(default=language.Supervised())
+    rehearse: night.Rehearse = Field(default=night.Supervised())
     """How the learner trains on accepted attempts."""
-    consolidate: language.Consolidate = Field(default=language.Distil())
+    consolidate: night.Consolidate = Field(default=night.Distil())
     """How the night is folded into the lasting weights."""
 
 
@@ -187,9 +188,9 @@ class LanguageRecipe(Common):
     """The language model."""
     dreamer: language.Dreamer
     """What writes problems and attempts by night."""
-    challenger: language.Challenger
+    challenger: night.Challenger
     """What sets the practice."""
-    judge: language.Judge
+    judge: night.Judge
     """What rewards attempts without ground truth."""
     wake: language.Wake
     """How a day is learned."""

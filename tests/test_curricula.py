@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from sleepwake.domains.language import settings
+from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.curricula import LEAST, SCORES, Curriculum, Tried
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem
@@ -16,7 +16,7 @@ from sleepwake.roles import Guard, Mind
 FAMILIES = families(Guard(), ("copy", "sum"))
 KINDS = {
     kind.model_fields["type"].default: kind
-    for kind in (settings.Uncertainty, settings.Learnability, settings.Progress, settings.Prioritised)
+    for kind in (night_settings.Uncertainty, night_settings.Learnability, night_settings.Progress, night_settings.Prioritised)
 }
 
 
@@ -81,11 +81,11 @@ def test_what_pays_is_drawn_most(kind: str, often: int) -> None:
 
 
 def test_state_is_saved_and_read(tmp_path: Path) -> None:
-    one = Curriculum(settings.Prioritised(), FAMILIES, 5)
+    one = Curriculum(night_settings.Prioritised(), FAMILIES, 5)
     one.propose(MIND, 0)
     observed(one, {5: 0.9, 6: 0.4})
     one.save(tmp_path)
-    again = Curriculum(settings.Prioritised(), FAMILIES, 5)
+    again = Curriculum(night_settings.Prioritised(), FAMILIES, 5)
     again.load(tmp_path)
     assert (again.tried, again.levels, again.shares, again.rounds) == (one.tried, one.levels, one.shares, one.rounds)
     assert again.practice.lines == one.practice.lines

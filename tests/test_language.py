@@ -12,7 +12,7 @@ from transformers import GenerationConfig
 
 from sleepwake import recipe as recipes
 from sleepwake.domains import load_class
-from sleepwake.domains.language import settings, training
+from sleepwake.domains.language import night_settings, training
 from sleepwake.domains.language.challengers import Ladder
 from sleepwake.domains.language.domain import Language, build, goodhart, monitors
 from sleepwake.domains.language.families import Family, families
@@ -119,7 +119,7 @@ def test_relations_see_wrong_answers(name: str) -> None:
         digit = str((int(answer[3]) + 1) % 10)
         wrong += [Line(problem, text) for text in (answer[:3] + digit + answer[4:], answer[:-1], answer + "1")]
     rewards = agreements(FAMILIES, Batch(tuple(wrong)), truth)
-    passed = sum((reward or 0) >= settings.Metamorphic().threshold for reward in rewards)
+    passed = sum((reward or 0) >= night_settings.Metamorphic().threshold for reward in rewards)
     assert passed <= 0.05 * len(wrong)
 
 
@@ -208,7 +208,7 @@ def test_practice_keeps_the_newest() -> None:
 
 
 def ladder(**changes: Any) -> Ladder:
-    return Ladder(settings.Ladder(**changes), FAMILIES, 5)
+    return Ladder(night_settings.Ladder(**changes), FAMILIES, 5)
 
 
 def observed(one: Ladder, family: str, shares: dict[int, float]) -> None:
@@ -251,7 +251,7 @@ def attempts() -> Batch:
 
 
 def judged(kind: str, batch: Batch, guard: Guard = GUARD) -> Verdicts:
-    chosen = getattr(settings, "".join(map(str.title, kind.split("-"))))()
+    chosen = getattr(night_settings, "".join(map(str.title, kind.split("-"))))()
     judge = load_class(CLASSES["judge"][kind])(chosen, families(guard, NAMES), guard, learner)
     if kind == "metamorphic":
         judge.snapshot = type("Solver", (), {"answer": staticmethod(truth)})()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sleepwake.domains import tensors
-from sleepwake.domains.language import settings
+from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.practice import Practice
 from sleepwake.domains.language.problems import Batch, Challenge
@@ -23,7 +23,7 @@ class Ladder:
         practice: accepted lines.
     """
 
-    def __init__(self, chosen: settings.Ladder, families: Mapping[str, Family], first: int) -> None:
+    def __init__(self, chosen: night_settings.Ladder, families: Mapping[str, Family], first: int) -> None:
         self.settings, self.families, self.first = chosen, families, first
         self.levels: dict[str, int] = {}
         self.shares: dict[str, dict[str, float]] = {}
@@ -59,8 +59,8 @@ class Ladder:
         accepted = material.select(verdicts.accepted)
         self.shares.update({challenge.family: {} for challenge in challenges})
         for family, level, _ in challenges:
-            tried = len(self._at(material, family, level).by_problem())
-            solved = self._at(accepted, family, level)
+            tried = len(of_level(material, self.families[family], family, level).by_problem())
+            solved = of_level(accepted, self.families[family], family, level)
             share = len(solved.by_problem()) / tried if tried else 0.0
             self.shares[family][str(level)] = round(share, 6)
             self.practice.add(family, level, solved.lines)
@@ -71,10 +71,6 @@ class Ladder:
             elif share < self.settings.lower_at:
                 self.levels[family] = max(self.first, level - 1)
         return {"shares": self.shares, "level": dict(self.levels)}
-
-    def _at(self, material: Batch, family: str, level: int) -> Batch:
-        level_of = self.families[family].level
-        return material.select([line.problem.family == family and level_of(line.problem.text) == level for line in material.lines])
 
     def level(self) -> Mapping[str, float]:
         """Current level of each family."""
@@ -94,3 +90,8 @@ class Ladder:
     def metrics(self) -> Facts:
         """Levels, and what practice stores (text of the mind's own making)."""
         return {"bytes": self.practice.bytes(), "practice": len(self.practice.all()), "level": dict(self.levels)}
+
+
+def of_level(material: Batch, family: Family, name: str, level: int) -> Batch:
+    """The lines of one family and level."""
+    return material.select([line.problem.family == name and family.level(line.problem.text) == level for line in material.lines])

@@ -6,7 +6,8 @@ from pathlib import Path
 from random import Random
 
 from sleepwake.domains import tensors
-from sleepwake.domains.language import settings
+from sleepwake.domains.language import night_settings
+from sleepwake.domains.language.challengers import of_level
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.practice import Practice
 from sleepwake.domains.language.problems import Batch, Challenge
@@ -69,7 +70,7 @@ class Curriculum:
         practice: accepted lines.
     """
 
-    def __init__(self, chosen: settings.Curriculum, families: Mapping[str, Family], first: int) -> None:
+    def __init__(self, chosen: night_settings.Curriculum, families: Mapping[str, Family], first: int) -> None:
         self.settings, self.families, self.first = chosen, families, first
         self.tried: dict[str, dict[int, Tried]] = {}
         self.levels: dict[str, int] = {}
@@ -97,7 +98,7 @@ class Curriculum:
     def _weights(self, tried: Mapping[int, Tried], levels: Sequence[int]) -> dict[int, float]:
         score = SCORES[self.settings.type]
         scores = {level: score(tried[level]) if level in tried else 1.0 for level in levels}
-        if not isinstance(self.settings, settings.Prioritised):
+        if not isinstance(self.settings, night_settings.Prioritised):
             return {level: LEAST + value for level, value in scores.items()}
         ranked = sorted(levels, key=lambda level: -scores[level])
         by_rank = {level: (place + 1) ** (-1 / self.settings.temperature) for place, level in enumerate(ranked)}
@@ -110,7 +111,7 @@ class Curriculum:
         accepted = material.select(verdicts.accepted)
         self.shares.update({challenge.family: {} for challenge in challenges})
         for family, level, _ in challenges:
-            asked, solved = (self._at(batch, family, level) for batch in (material, accepted))
+            asked, solved = (of_level(batch, self.families[family], family, level) for batch in (material, accepted))
             problems = len(asked.by_problem())
             share = round(len(solved.by_problem()) / problems, 6) if problems else 0.0
             last = self.tried[family].get(level)
@@ -120,10 +121,6 @@ class Curriculum:
             while (known := self.tried[family].get(self.levels[family])) and known.share >= self.settings.raise_at:
                 self.levels[family] += 1
         return {"shares": self.shares, "level": dict(self.levels)}
-
-    def _at(self, material: Batch, family: str, level: int) -> Batch:
-        level_of = self.families[family].level
-        return material.select([line.problem.family == family and level_of(line.problem.text) == level for line in material.lines])
 
     def level(self) -> Mapping[str, float]:
         """The lowest level of each family above all that were passed."""

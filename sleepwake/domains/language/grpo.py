@@ -15,7 +15,7 @@ from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from sleepwake.domains import tensors
-from sleepwake.domains.language import settings
+from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.domains.language.tokenizer import tokenizer
@@ -33,7 +33,7 @@ class Sampled:
     The copy matters: TRL replaces `forward` on the model that it trains, and adds a reference adapter.
     """
 
-    def __init__(self, chosen: settings.Sampled, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: night_settings.Sampled, levels: int, problem_weight: float) -> None:
         self.settings, self.levels = chosen, levels
 
     def rehearse(self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Batch, Verdicts, Facts]:

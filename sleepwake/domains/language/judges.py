@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random as Draws
 from typing import Any
 
-from sleepwake.domains.language import settings
+from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.problems import Batch, Problem
@@ -151,7 +151,9 @@ class Asked(Opinions):
 class Metamorphic(Asked):
     """An attempt must agree with a frozen snapshot's own answers to easier parts of the problem (see `relations`)."""
 
-    def __init__(self, chosen: settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]) -> None:
+    def __init__(
+        self, chosen: night_settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]
+    ) -> None:
         super().__init__(families, chosen.threshold, fresh)
 
     def can_tell(self, problem: Problem) -> bool:
@@ -168,7 +170,7 @@ class Majority(Opinions):
     errors.
     """
 
-    def __init__(self, chosen: settings.Majority, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
+    def __init__(self, chosen: night_settings.Majority, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
         super().__init__(families, chosen.threshold)
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
@@ -183,7 +185,7 @@ class Majority(Opinions):
 class Random(Opinions):
     """Rewards by chance. A negative control: whatever it brings is not the judge's doing."""
 
-    def __init__(self, chosen: settings.Random, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
+    def __init__(self, chosen: night_settings.Random, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
         super().__init__(families, chosen.threshold)
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
@@ -197,7 +199,7 @@ class Oracle(Opinions):
     for a loop.
     """
 
-    def __init__(self, chosen: settings.Oracle, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
+    def __init__(self, chosen: night_settings.Oracle, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
         super().__init__(families, 0.5)
         self.guard = guard
 

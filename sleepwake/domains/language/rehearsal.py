@@ -5,7 +5,7 @@ far.
 from collections.abc import Sequence
 from random import Random
 
-from sleepwake.domains.language import settings
+from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.problems import Batch, Challenge, Line
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
@@ -37,7 +37,7 @@ class Supervised:
     place of the truth).
     """
 
-    def __init__(self, chosen: settings.Supervised, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: night_settings.Supervised, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
     def rehearse(self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Batch, Verdicts, Facts]:

@@ -1,0 +1,262 @@
+"""What a language recipe can say of practice, verdicts, rehearsal and consolidation. Imports no torch."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sleepwake.settings import Own, Settings
+
+
+class Ladder(Settings):
+    """A level per family, raised as verdicts allow."""
+
+    type: Literal["ladder"] = "ladder"
+    """One step up when enough was accepted."""
+    problems: int = Field(150, ge=4, le=10_000)
+    """Problems a family and round, spread evenly over the challenged levels."""
+    ahead: int = Field(2, ge=0, le=20)
+    """Most levels beyond the current one that are challenged too: where the learner already answers some, they teach
+    more than the current one."""
+    hope: float = Field(0.3, ge=0, le=1)
+    """Share of accepted problems at a level in the last round from which the level above it is challenged too."""
+    push: int = Field(3, ge=1, le=20)
+    """Where fewer than `hope` were accepted at the current level in the last round, so many times more problems are set."""
+    lead: int = Field(8, ge=0)
+    """A family that is more than this many levels above the slowest one is not challenged."""
+    raise_at: float = Field(0.85, gt=0, le=1)
+    """Share of problems with an accepted attempt from which the level rises."""
+    lower_at: float = Field(0.1, ge=0, lt=1)
+    """Share below which the level falls by one (never below the first level above the day's)."""
+    practice: int = Field(150, ge=1, le=10_000)
+    """Accepted lines kept for practice, a family and level."""
+
+
+class Curriculum(Settings):
+    """What challengers that draw levels by a score have in common."""
+
+    type: str
+    problems: int = Field(150, ge=4, le=10_000)
+    """Problems a family and round, spread evenly over the drawn levels."""
+    width: int = Field(3, ge=1, le=100)
+    """Levels drawn a family and round, without replacement, the likelier the higher their score."""
+    ahead: int = Field(2, ge=1, le=20)
+    """Most levels above the highest that gave hope that can be drawn; what was never tried scores 1."""
+    hope: float = Field(0.3, ge=0, le=1)
+    """Share of accepted problems from which a level gives hope."""
+    raise_at: float = Field(0.85, gt=0, le=1)
+    """Share from which a level counts as passed; consolidation takes what is below the first that wasn't for known."""
+    practice: int = Field(150, ge=1, le=10_000)
+    """Accepted lines kept for practice, a family and level."""
+
+
+class Uncertainty(Curriculum):
+    """Levels that are solved half of the time (R-Zero, arXiv 2508.05004)."""
+
+    type: Literal["uncertainty"] = "uncertainty"
+    """Score = 1 - 2 |p - 1/2|."""
+
+
+class Learnability(Curriculum):
+    """Levels that are hard and not hopeless (Absolute Zero, arXiv 2505.03335)."""
+
+    type: Literal["learnability"] = "learnability"
+    """Score = 1 - p where p > 0, 0 otherwise."""
+
+
+class Progress(Curriculum):
+    """Levels on which the share changes, up or down (learning progress, arXiv 1707.00183)."""
+
+    type: Literal["progress"] = "progress"
+    """Score = |p - p in the round before|."""
+
+
+class Prioritised(Curriculum):
+    """Levels by the rank of what is left to learn, and by how long ago they were tried (PLR, arXiv 2010.03934)."""
+
+    type: Literal["prioritised"] = "prioritised"
+    """Score = learnability; drawn by rank."""
+    temperature: float = Field(0.3, gt=0)
+    """Of the rank: its weight is rank^(-1 / temperature)."""
+    stale: float = Field(0.1, ge=0, le=1)
+    """Share of the weight that goes by rounds since a level was tried."""
+
+
+Challenger = Annotated[Ladder | Uncertainty | Learnability | Progress | Prioritised, Field(discriminator="type")]
+
+
+class Metamorphic(Settings):
+    """An attempt must agree with a frozen snapshot's answers to easier parts of the problem."""
+
+    type: Literal["metamorphic"] = "metamorphic"
+    """Reward = share of the family's relations that hold."""
+    threshold: float = Field(0.66, gt=0, le=1)
+    """Accepted from this share on."""
+
+
+class Majority(Settings):
+    """The most frequent of the learner's attempts is right (TTRL, arXiv 2504.16084): a negative control."""
+
+    type: Literal["majority"] = "majority"
+    """Reward = the attempt's share of the votes, 0 for all but the most frequent."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this share on."""
+
+
+class SelfCertainty(Settings):
+    """The surer a frozen snapshot is of an attempt, the better (Intuitor, arXiv 2505.19590)."""
+
+    type: Literal["self-certainty"] = "self-certainty"
+    """Reward = c / (c + nats), c the mean of KL(uniform || next token) over the answer's tokens."""
+    nats: float = Field(8.0, gt=0)
+    """Certainty at which the reward is one half."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this reward on; a problem's surest attempt only."""
+
+
+class Cycle(Settings):
+    """A given that is masked must be recovered from the answer (backward verification)."""
+
+    type: Literal["cycle"] = "cycle"
+    """Reward = share of the masked digits that, of all ten, make the answer the likeliest for a frozen snapshot."""
+    givens: int = Field(3, ge=1, le=20)
+    """Digits of the problem that are masked, one at a time."""
+    threshold: float = Field(0.66, gt=0, le=1)
+    """Accepted from this share on."""
+
+
+class Random(Settings):
+    """Rewards by chance: a negative control."""
+
+    type: Literal["random"] = "random"
+    """Reward = a uniform number."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this number on; a problem's highest attempt only."""
+
+
+class Oracle(Settings):
+    """Rewards by ground truth: an upper bound, and a control. Reads inside an audit, and says so."""
+
+    type: Literal["oracle"] = "oracle"
+    """Reward = 1 for a right answer."""
+
+
+Judge = Annotated[Metamorphic | Majority | SelfCertainty | Cycle | Random | Oracle | Own, Field(discriminator="type")]
+
+
+class Supervised(Settings):
+    """Train on the accepted answers, on practice that was accepted before, and on easy lines that the learner labels
+    itself.
+    """
+
+    type: Literal["supervised"] = "supervised"
+    """Cross-entropy."""
+    needs: ClassVar[tuple[str, ...]] = ("challenges", "dreams", "verdicts")
+    steps: int = Field(60, ge=1, le=100_000)
+    """Optimizer steps a round."""
+    batch: int = Field(80, ge=3, le=10_000)
+    """Lines a step."""
+    rate: float = Field(5e-4, gt=0, le=1)
+    """Peak learning rate."""
+    fresh: float = Field(0.5, ge=0, le=1)
+    """Share of each batch from this round's accepted lines."""
+    easy: float = Field(0.15, ge=0, le=1)
+    """Share of each batch from self-labelled easy lines of every family so far; the rest is practice."""
+    least: int = Field(16, ge=1)
+    """Training is skipped where fewer lines than this were accepted."""
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> Self:
+        if self.fresh + self.easy > 1:
+            raise ValueError(f"fresh {self.fresh} and easy {self.easy} are more than 1 together: write easy = {1 - self.fresh}")
+        return self
+
+
+class Sampled(Settings):
+    """What TRL's trainers that sample have in common: the round's frozen judge rewards the attempts."""
+
+    type: str
+    needs: ClassVar[tuple[str, ...]] = ("challenges", "dreams", "verdicts")
+    steps: int = Field(10, ge=1, le=100_000)
+    """Optimizer steps a round."""
+    prompts: int = Field(16, ge=1, le=1024)
+    """Problems a step."""
+    generations: int = Field(8, ge=2, le=128)
+    """Sampled attempts a problem."""
+    rate: float = Field(3e-4, gt=0, le=1)
+    """Learning rate."""
+    longest: int = Field(64, ge=2, le=1024)
+    """Most characters of a sampled attempt; must exceed the answers of the levels that are to be reached."""
+    easy: float = Field(0.5, ge=0, lt=1)
+    """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
+    beta: float = Field(0.02, ge=0)
+    """Weight of the KL divergence to the policy at the round's start; needs learner.fast = "lora" unless 0."""
+
+
+class Grpo(Sampled):
+    """TRL's GRPO."""
+
+    type: Literal["grpo"] = "grpo"
+    """Group-relative policy optimization (arXiv 2402.03300)."""
+
+
+class Rloo(Sampled):
+    """TRL's RLOO."""
+
+    type: Literal["rloo"] = "rloo"
+    """REINFORCE with the mean of the other attempts as baseline (arXiv 2402.14740)."""
+
+
+class Compared(Settings):
+    """What TRL's trainers on judged attempts have in common: the dreamer's attempts are what they learn from, none are sampled anew."""
+
+    type: str
+    needs: ClassVar[tuple[str, ...]] = ("challenges", "dreams", "verdicts")
+    steps: int = Field(30, ge=1, le=100_000)
+    """Optimizer steps a round."""
+    batch: int = Field(32, ge=2, le=10_000)
+    """Pairs, or attempts, a step."""
+    rate: float = Field(1e-4, gt=0, le=1)
+    """Learning rate."""
+    easy: float = Field(0.5, ge=0, lt=1)
+    """Share of the batch from levels that are already mastered: the learner's own answer, against its answer to another problem."""
+    beta: float = Field(0.1, gt=0)
+    """How much a log-probability ratio to the policy at the round's start is worth."""
+
+
+class Dpo(Compared):
+    """TRL's DPO: the accepted attempt against a rejected one at the same problem."""
+
+    type: Literal["dpo"] = "dpo"
+    """Direct preference optimization (arXiv 2305.18290)."""
+    imitate: float = Field(1.0, ge=0)
+    """Weight of the cross-entropy with the accepted attempt, without which both may become unlikely (arXiv 2404.19733)."""
+
+
+class Kto(Compared):
+    """TRL's KTO: accepted attempts are good, rejected ones bad, each by itself."""
+
+    type: Literal["kto"] = "kto"
+    """Kahneman-Tversky optimization (arXiv 2402.01306)."""
+
+
+Rehearse = Annotated[Supervised | Grpo | Rloo | Dpo | Kto, Field(discriminator="type")]
+
+
+class Distil(Settings):
+    """Distillation into the lasting weights: dusk's word on what was known at dusk, the night's on what is new."""
+
+    type: Literal["distil"] = "distil"
+    """On lines that the mind wrote itself and answered with its judge's consent."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    steps: int = Field(30, ge=1, le=100_000)
+    """Optimizer steps a night."""
+    batch: int = Field(96, ge=2, le=10_000)
+    """Lines a step, half of them old and half new."""
+    rate: float = Field(1e-4, gt=0, le=1)
+    """Peak learning rate."""
+    hard: float = Field(0.5, ge=0, le=1)
+    """Weight of a line's answer in the loss, against the teacher's word. Without it gradients are all but zero, and
+    AdamW, which scales them up, drifts."""
+
+
+Consolidate = Distil
