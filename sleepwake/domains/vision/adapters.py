@@ -118,6 +118,8 @@ class Adapters:
         for name in names:
             config = PeftConfig.from_pretrained(str(folder / name))
             config.inference_mode = False
+            if config.base_model_name_or_path:  # where the generator lay when this was written; that it is the same one is told by its hash
+                config.base_model_name_or_path = self.base().__dict__.get("name_or_path")
             state = load_peft_weights(str(folder / name), device="cpu")
             if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
                 raise DataError(f"the adapter in {folder / name} holds what is not a number", "go back to an earlier commit of the run")
