@@ -39,6 +39,7 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
     curves = _curves(events)
     anytime = metrics.worst_of_days(after, [*((at["day"], at["scores"]) for at in curves), *enumerate(before)], home)
     gates = [event["agrees"] for event in of(events, "evaluated", what="gate") if event["agrees"] is not None]
+    ends = [event["event"] for event in events if event["event"] != "measured"]
     sessions = [event["timing"] for event in events if event["event"] in ("started", "resumed")]
     return {
         "format": 1,
@@ -46,7 +47,7 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "recipe_sha256": recipe_sha256,
         "domain": recipe["domain"]["type"],
         "seed": recipe["seed"],
-        "status": STATUS.get(events[-1]["event"], "running") if events else "running",
+        "status": STATUS.get(ends[-1], "running") if ends else "running",
         "wall_s": _seconds(timing["seconds"] for timing in phases),
         "startup_s": _seconds(timing.get("startup_s", 0.0) for timing in sessions),
         "orchestration_s": _seconds(timing["seconds"] - timing["roles_s"] for timing in phases),

@@ -63,7 +63,11 @@ def test_the_boundary_is_measured_noted_and_shown(tmp_path: Path) -> None:
     measured = call("eval", folder, "--boundary", "--problems", 5, "--samples", 8)
     assert measured.exit_code == 0, measured.output
     assert "pass@4 before" in measured.output
-    found = json.loads((folder / "summary.json").read_text())["boundary"]
+    summary = json.loads((folder / "summary.json").read_text())
+    found = summary["boundary"]
+    assert summary["status"] == "done"
+    assert "is finished" in call("resume", folder).output
+    assert call("explain", folder).exit_code == 0
     assert (found["k"], found["n"], found["problems"]) == (4, 8, 5)
     assert set(found["levels"]) == set(found["families"]) == {"reverse", "copy"}
     for levels in found["levels"].values():
