@@ -191,6 +191,7 @@ def test_of_a_class_that_is_never_drawn_nothing_is_said() -> None:
     assert told["each"][second] == told["agreement"]
 
 
+@pytest.mark.slow
 def test_draws_of_activations_are_judged_by_what_the_layer_gives() -> None:
     """A generator that has learned a layer's activations is named as it was told far more often than by chance; one that has not, is not."""
     chosen = [

@@ -63,7 +63,7 @@ def test_strangers_are_mixtures_drawings_and_shuffled_images_of_no_class() -> No
 def test_an_informed_judge_knows_that_there_are_images_of_no_class() -> None:
     """Two thirds of one class and one third of the other: it is sure of neither, where a plain classifier of the same images is."""
     space = Space((1, 8, 8), ("a", "b"), CPU, 0, dreams=1)
-    judge, plain = Informed.of(halves(40), space, seed=1, steps=120), Classifier(MlpLearner(hidden=[64]), space, seed=1)
+    judge, plain = Informed.of(halves(40), space, seed=1, steps=60), Classifier(MlpLearner(hidden=[64]), space, seed=1)
     plain.grow([0, 1], seed=2)
     train(plain, [Term(1.0, Shuffled(halves(40)), 64)], 300, 1e-3, seed=3)
     real = halves(20).images_NCHW

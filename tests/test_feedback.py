@@ -153,7 +153,10 @@ def test_draws_look_like_their_class(feedback: str, least: float) -> None:
     assert agreed > least
 
 
-@pytest.mark.parametrize(("chosen", "least"), [([RTF], 0.6), ([BIR], 0.6), (INTERNAL, 0.5)])
+@pytest.mark.parametrize(
+    ("chosen", "least"),
+    [([RTF], 0.6), pytest.param([BIR], 0.6, marks=pytest.mark.slow), pytest.param(INTERNAL, 0.5, marks=pytest.mark.slow)],
+)
 def test_feedback_keeps_earlier_tasks(chosen: list[str], least: float) -> None:
     """Without replay a mean of 1/3 is left of three tasks (measured 0.33); draws of the learner's own decoder must keep clearly more.
 
