@@ -76,7 +76,9 @@ def test_the_boundary_is_measured_noted_and_shown(tmp_path: Path) -> None:
         assert all(0 <= row["before_1"] <= row["before"] <= 1 for row in levels.values())
     assert "every file is what was committed" in call("status", folder, "--verify").output
     assert call("report", folder).exit_code == 0
-    assert "Was it out of reach before?" in (folder / "report.html").read_text()
+    page = (folder / "report.html").read_text()
+    assert "Was it out of reach before?" in page
+    assert page.count("(never dreamed)") == 4
     again = call("eval", folder, "--boundary", "--problems", 5, "--samples", 8)
     assert again.stdout == measured.stdout, "the same samples"
 

@@ -65,7 +65,7 @@ class Compared:
             pair for _ in range(chosen.steps) for pair in (*draws.choices(easy, k=easy_n), *draws.choices(pairs, k=chosen.batch - easy_n))
         ]
         rows = [self._row(learner, pair, good=place % 2 == 0) for place, pair in enumerate(drawn)]
-        twin, reference = learner.copy(), learner.copy()
+        twin = learner.copy()
         twin.train_only(fast=True)
         with quiet(), tensors.seeded(seed, learner.device), TemporaryDirectory() as folder:
             said = {
@@ -77,7 +77,7 @@ class Compared:
             lora = learner.settings.fast == "lora"  # then the trainer makes its own reference of the adapter
             given: dict[str, Any] = {
                 "model": twin.model,
-                "ref_model": None if lora else reference.model,
+                "ref_model": None if lora else learner.copy().model,
                 "train_dataset": Dataset.from_list(rows),
                 "processing_class": tokenizer(),
             }
