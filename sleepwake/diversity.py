@@ -5,6 +5,7 @@ The echo chamber (Zhao et al. 2025, arXiv 2504.07912) is seen here before accura
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from math import exp, log
 from statistics import fmean
 
@@ -31,21 +32,27 @@ def dominant_share(share: Mapping[str, float]) -> float:
     return max(share.values())
 
 
+@lru_cache(maxsize=4096)
+def grams(text: str, n: int) -> Counter[str]:
+    """Character n-grams and how often each occurs; remembered, since each text is compared with all others. Not to be changed."""
+    return Counter(text[at : at + n] for at in range(len(text) - n + 1))
+
+
 def distinct_n(texts: Sequence[str], n: int) -> float:
     """Different character n-grams over all of them (Li et al. 2016, arXiv 1510.03055); 0 where no text is long enough."""
-    grams = [text[at : at + n] for text in texts for at in range(len(text) - n + 1)]
-    return len(set(grams)) / len(grams) if grams else 0.0
+    counts = [grams(text, n) for text in texts]
+    every = sum(count.total() for count in counts)
+    return len(set().union(*counts)) / every if every else 0.0
 
 
 def bleu(text: str, others: Sequence[str], most: int = 4) -> float:
     """Character BLEU of a text against others (Papineni et al. 2002), with 1 added to counts above 1-grams (Lin & Och 2004)."""
     logs = []
     for n in range(1, min(most, len(text)) + 1):
-        mine = Counter(text[at : at + n] for at in range(len(text) - n + 1))
-        theirs = [Counter(other[at : at + n] for at in range(len(other) - n + 1)) for other in others]
+        mine, theirs = grams(text, n), [grams(other, n) for other in others]
         met = sum(min(count, max(counts[gram] for counts in theirs)) for gram, count in mine.items())
         more = 1 if n > 1 else 0
-        precision = (met + more) / (sum(mine.values()) + more)
+        precision = (met + more) / (mine.total() + more)
         if precision == 0:
             return 0.0
         logs.append(log(precision))
@@ -62,7 +69,7 @@ def self_bleu(texts: Sequence[str]) -> float:
 
 def trigram_cosine(one: str, other: str) -> float:
     """Cosine of the counts of character 3-grams, the ends marked: the kernel of `vendi` unless another is given."""
-    first, second = (Counter(f"\2{text}\3"[at : at + 3] for at in range(len(text))) for text in (one, other))
+    first, second = (grams(f"\2{text}\3", 3) for text in (one, other))
     dot = sum(count * second[gram] for gram, count in first.items())
     norm = (sum(count**2 for count in first.values()) * sum(count**2 for count in second.values())) ** 0.5
     return dot / norm if norm else float(one == other)
