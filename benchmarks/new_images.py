@@ -38,7 +38,7 @@ def measured(path: Path, data: Path) -> dict[str, str | float]:
         mind, commit = domain.mind(), folder.folder(state.last)
         mind.load(commit)
         mind.judge.freeze(commit)
-        names = [name for name in mind.dreamer.inventory if name < domain.space.width]
+        names = [name for name in mind.dreamer.inventory if not domain.space.is_practised(name)]
         with torch.no_grad():
             images_PNCHW = mind.dreamer.again(names, EACH, seed_at(recipe.seed, "measure"))
         labels_N = torch.tensor(names).repeat_interleave(EACH)

@@ -184,6 +184,7 @@ def test_the_least_new_are_practised_as_what_they_began_at(tmp_path: Path) -> No
     day(domain, mind)
     facts = night(domain, mind, tmp_path / "dusk")
     assert (facts["adopted"], facts["practised"], mind.learner.net.dreamed) == (0, 1, [])
+    assert facts["dreamed_classes"] == 0, "what is practised is no class of its own"
     ((name, challenge),) = mind.dreamer.inventory.items()
     assert name == domain.space.width
     task = domain.tasks[1]

@@ -89,7 +89,7 @@ class Dreams:
 def dreams_of(mind: Mind, settings: ClassesRehearsal, pool: int) -> Dreams | None:
     """All dreamed classes of a mind, labelled as the recipe says; None where there is none."""
     inventory, space = mind.dreamer.inventory, mind.learner.net.space
-    own = [settings.label == "own" and name < space.width for name in inventory]  # ids beyond are of what is only practised
+    own = [settings.label == "own" and not space.is_practised(name) for name in inventory]
     labels = [name if mine else inventory[name].shape for name, mine in zip(inventory, own, strict=True)]
     return Dreams(mind.dreamer, tuple(inventory), tuple(labels), pool) if inventory else None
 
@@ -126,7 +126,8 @@ class Classes:
             net.grow([name for name, _ in adopted], seed_at(seed, "rows"))
         dreams = dreams_of(mind, settings, settings.batch)
         seen = mind.dreamer.observe(mind.judge, seed_at(seed, "observe"))
-        facts: Facts = {**seen, "adopted": len(adopted), "practised": len(practised), "dreamed_classes": len(mind.dreamer.inventory)}
+        classes = sum(not self.space.is_practised(name) for name in mind.dreamer.inventory)
+        facts: Facts = {**seen, "adopted": len(adopted), "practised": len(practised), "dreamed_classes": classes}
         if dreams is None or not settings.steps:
             return material, verdicts, {**facts, "skipped": "nothing to train on"}
         before, rows = mind.memory.recall(mind), settings.learns == "rows"
@@ -164,7 +165,7 @@ class WithDreams:
         replay: Source | None = self.memory.source(mind, task, examples, seed)
         if self.rehearse.label == "own":
             rows, names = mind.learner.net.classes, list(mind.dreamer.inventory)
-            mind.dreamer.forget([name for name in names if name < self.space.width and name not in rows])
+            mind.dreamer.forget([name for name in names if not self.space.is_practised(name) and name not in rows])
         dreams = dreams_of(mind, self.rehearse, self.dreams.pool)
         if dreams is None or not (self.dreams.weight or self.dreams.recall):
             return replay

@@ -48,6 +48,10 @@ class Space:
         """Whether an id is that of a dreamed class."""
         return name >= len(self.classes)
 
+    def is_practised(self, name: int) -> bool:
+        """Whether an id is of dreams that are only practised as a class of the stream: it has no row."""
+        return name >= self.width
+
     @property
     def pixels(self) -> int:
         """Numbers in an image."""
