@@ -17,11 +17,14 @@ from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
 
 LEDGER = Path("benchmarks/results/adapters.jsonl")
 SMALL = ("stream.side=16", "evaluate.draws=100")
+ALIKE = ('learner={type="cnn"}', "wake.steps=4000")
 ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "adapters": ("vision/adapters-split-mnist", ()),
+    "adapters, mlp": ("vision/adapters-split-mnist", ('learner={type="mlp", hidden=[400, 400]}', "wake.steps=2000")),
     "dgr": ("vision/dgr-split", ('method="dgr"', *SMALL)),
     "dgr-distill": ("vision/dgr-split", ('method="dgr-distill"', *SMALL)),
-    "equal bytes": ("vision/dgr-split", ('method="dgr-distill"', "dreamer.hidden=[1000, 1000]", *SMALL)),
+    "dgr-distill, cnn": ("vision/dgr-split", ('method="dgr-distill"', *ALIKE, *SMALL)),
+    "equal bytes": ("vision/dgr-split", ('method="dgr-distill"', "dreamer.hidden=[1000, 1000]", *ALIKE, *SMALL)),
 }
 """Recipe and what is said beyond it."""
 

@@ -64,7 +64,7 @@ class Pressure(Settings):
     of sleep regulation (Borbely 1982): saturating rise awake, exponential fall asleep, two thresholds.
     """
 
-    type: Literal["pressure"] = "pressure"
+    type: Literal["pressure"]
     """By what was learned, what was lost, and what rounds pay."""
     upper: float = Field(0.6, gt=0)
     """Awake: sleep once pressure is at least this."""

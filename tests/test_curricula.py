@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from pydantic import TypeAdapter
 
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.curricula import LEAST, SCORES, Curriculum, Tried
@@ -14,10 +15,8 @@ from sleepwake.records import Verdicts
 from sleepwake.roles import Guard, Mind
 
 FAMILIES = families(Guard(), ("copy", "sum"))
-KINDS = {
-    kind.model_fields["type"].default: kind
-    for kind in (night_settings.Uncertainty, night_settings.Learnability, night_settings.Progress, night_settings.Prioritised)
-}
+KINDS = ("uncertainty", "learnability", "progress", "prioritised")
+CHOSEN = TypeAdapter(night_settings.Challenger)
 
 
 class Known:
@@ -54,7 +53,7 @@ def test_scores_by_hand(kind: str, share: float, before: float, score: float) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_levels_open_from_the_first_to_a_little_above_hope(kind: str) -> None:
-    one = Curriculum(KINDS[kind](width=3, ahead=2, problems=30), FAMILIES, 5)
+    one = Curriculum(CHOSEN.validate_python({"type": kind, "width": 3, "ahead": 2, "problems": 30}), FAMILIES, 5)
     assert [tuple(challenge) for challenge in one.propose(MIND, 0)] == [("copy", 5, 15), ("copy", 6, 15)], "two above the last of the day"
     observed(one, {5: 0.9, 6: 0.5})
     assert one.level() == {"copy": 6}, "five is passed"
@@ -71,7 +70,7 @@ def test_levels_open_from_the_first_to_a_little_above_hope(kind: str) -> None:
 @pytest.mark.parametrize(("kind", "often"), [("uncertainty", 6), ("learnability", 6), ("progress", 5), ("prioritised", 6)])
 def test_what_pays_is_drawn_most(kind: str, often: int) -> None:
     """Level 5 fell from all to four fifths; half of level 6 is solved, as before; 7 and 8 were never solved."""
-    one = Curriculum(KINDS[kind](width=1, ahead=2, problems=30), FAMILIES, 5)
+    one = Curriculum(CHOSEN.validate_python({"type": kind, "width": 1, "ahead": 2, "problems": 30}), FAMILIES, 5)
     one.propose(MIND, 0)
     for shares in ({5: 1.0, 6: 0.5, 7: 0.0, 8: 0.0}, {5: 0.8, 6: 0.5, 7: 0.0, 8: 0.0}):
         observed(one, shares)
@@ -81,11 +80,11 @@ def test_what_pays_is_drawn_most(kind: str, often: int) -> None:
 
 
 def test_state_is_saved_and_read(tmp_path: Path) -> None:
-    one = Curriculum(night_settings.Prioritised(), FAMILIES, 5)
+    one = Curriculum(night_settings.Prioritised(type="prioritised"), FAMILIES, 5)
     one.propose(MIND, 0)
     observed(one, {5: 0.9, 6: 0.4})
     one.save(tmp_path)
-    again = Curriculum(night_settings.Prioritised(), FAMILIES, 5)
+    again = Curriculum(night_settings.Prioritised(type="prioritised"), FAMILIES, 5)
     again.load(tmp_path)
     assert (again.tried, again.levels, again.shares, again.rounds) == (one.tried, one.levels, one.shares, one.rounds)
     assert again.practice.lines == one.practice.lines

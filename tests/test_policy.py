@@ -43,14 +43,14 @@ def test_a_budget_closes_the_night_and_stops() -> None:
 
 
 def test_pressure_skips_a_night_that_is_not_needed() -> None:
-    done = phases(Pressure(upper=0.6, lower=0.2, learned=0.4), Plan(4, 5, {}), learned=1.0)
+    done = phases(Pressure(type="pressure", upper=0.6, lower=0.2, learned=0.4), Plan(4, 5, {}), learned=1.0)
     assert done[:2] == ["wake", "wake"], "one day's learning alone stays below the upper threshold"
     assert "round" in done
 
 
 def test_pressure_ends_a_night_once_rounds_stop_paying() -> None:
-    paying = phases(Pressure(upper=0.3, hold=0.95), Plan(1, 6, {}), gain=0.1)
-    idle = phases(Pressure(upper=0.3, hold=0.95), Plan(1, 6, {}), gain=0.0)
+    paying = phases(Pressure(type="pressure", upper=0.3, hold=0.95), Plan(1, 6, {}), gain=0.1)
+    idle = phases(Pressure(type="pressure", upper=0.3, hold=0.95), Plan(1, 6, {}), gain=0.0)
     assert paying.count("round") == 6
     assert idle.count("round") == 1
 
@@ -58,10 +58,10 @@ def test_pressure_ends_a_night_once_rounds_stop_paying() -> None:
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_pressure_rises_with_learning_and_with_decay(level: float, learned: float, lost: float) -> None:
     progress = Progress(step=1, day=1, phase="wake", pressure=level, learned=learned, decay=lost)
-    calm = decide(Pressure(), replace(progress, learned=0.0, decay=0.0), Plan(3, 3, {}))
-    moved = decide(Pressure(), progress, Plan(3, 3, {}))
+    calm = decide(Pressure(type="pressure"), replace(progress, learned=0.0, decay=0.0), Plan(3, 3, {}))
+    moved = decide(Pressure(type="pressure"), progress, Plan(3, 3, {}))
     assert moved.pressure >= calm.pressure == level
-    assert (moved.action == "round") == (moved.pressure >= Pressure().upper)
+    assert (moved.action == "round") == (moved.pressure >= Pressure(type="pressure").upper)
 
 
 def test_steps_by_hand_must_be_possible() -> None:

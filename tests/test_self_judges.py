@@ -61,7 +61,7 @@ def test_certainty_of_known_distributions() -> None:
 
 
 def test_a_cycle_closes_for_right_answers_and_not_for_others(copier: Characters) -> None:
-    judge = Cycle(night_settings.Cycle(), FAMILIES, GUARD, lambda: copier)
+    judge = Cycle(night_settings.Cycle(type="cycle"), FAMILIES, GUARD, lambda: copier)
     judge.snapshot = copier
     right = lines(20, 3, seed=2)
     wrong = [Line(line.problem, "".join(str((int(digit) + 5) % 10) for digit in line.answer or "")) for line in right]
@@ -72,7 +72,7 @@ def test_a_cycle_closes_for_right_answers_and_not_for_others(copier: Characters)
 
 def test_what_is_well_known_is_sure_and_confident_errors_are_not_seen(copier: Characters) -> None:
     """Its own answers get the higher rewards, beyond what it learned too, where they are wrong: why it is no judge of right and wrong."""
-    judge = SelfCertainty(night_settings.SelfCertainty(), FAMILIES, GUARD, lambda: copier)
+    judge = SelfCertainty(night_settings.SelfCertainty(type="self-certainty"), FAMILIES, GUARD, lambda: copier)
     judge.snapshot = copier
     right = lines(20, 3, seed=3)
     shifted = [Line(line.problem, "".join(str((int(digit) + 5) % 10) for digit in line.answer or "")) for line in right]

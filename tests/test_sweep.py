@@ -3,15 +3,17 @@
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel
 from typer.testing import CliRunner
 
 from sleepwake import recipebook, session
 from sleepwake.cli import app
 from sleepwake.engines import Command, Ended, Engine, Processes
 from sleepwake.errors import SleepwakeError
+from sleepwake.recipe import LanguageRecipe, VisionRecipe
 from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
 
 QUICK = ("policy.nights=0", 'morning.probes="none"', "stream.tasks=2", "wake.steps=5", "dreamer.steps=5")
@@ -91,3 +93,32 @@ def test_seeds_are_a_range_or_a_list(text: str, seeds: list[int]) -> None:
     assert parse_seeds(text) == seeds
     with pytest.raises(SleepwakeError, match="--seeds"):
         parse_seeds("a-b")
+
+
+def unions(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[list[type[BaseModel]]]:
+    """Every list of settings classes that a field of a recipe chooses from."""
+    if model in seen:
+        return
+    seen.add(model)
+    for field in model.model_fields.values():
+        members = [
+            part for part in get_args(field.annotation) or (field.annotation,) if isinstance(part, type) and issubclass(part, BaseModel)
+        ]
+        yield members
+        for member in members:
+            yield from unions(member, seen)
+
+
+def test_no_two_choices_leave_their_type_unsaid() -> None:
+    """What stands at its default is not in a run's key: two judges whose types were defaults made one run of two."""
+    seen: set[type[BaseModel]] = set()
+    choices = [members for model in (VisionRecipe, LanguageRecipe) for members in unions(model, seen) if len(members) > 1]
+    assert len(choices) > 10
+    for members in choices:
+        unsaid = [one.__name__ for one in members if "type" in one.model_fields and not one.model_fields["type"].is_required()]
+        assert len(unsaid) <= 1, unsaid
+
+
+def test_arms_with_different_judges_are_different_runs() -> None:
+    keys = {Arm("language/judges", 0, (f'judge={{type="{name}"}}',)).key for name in ("metamorphic", "majority", "random", "oracle")}
+    assert len(keys) == 4

@@ -52,28 +52,28 @@ class Curriculum(Settings):
 class Uncertainty(Curriculum):
     """Levels that are solved half of the time (R-Zero, arXiv 2508.05004)."""
 
-    type: Literal["uncertainty"] = "uncertainty"
+    type: Literal["uncertainty"]
     """Score = 1 - 2 |p - 1/2|."""
 
 
 class Learnability(Curriculum):
     """Levels that are hard and not hopeless (Absolute Zero, arXiv 2505.03335)."""
 
-    type: Literal["learnability"] = "learnability"
+    type: Literal["learnability"]
     """Score = 1 - p where p > 0, 0 otherwise."""
 
 
 class Progress(Curriculum):
     """Levels on which the share changes, up or down (learning progress, arXiv 1707.00183)."""
 
-    type: Literal["progress"] = "progress"
+    type: Literal["progress"]
     """Score = |p - p in the round before|."""
 
 
 class Prioritised(Curriculum):
     """Levels by the rank of what is left to learn, and by how long ago they were tried (PLR, arXiv 2010.03934)."""
 
-    type: Literal["prioritised"] = "prioritised"
+    type: Literal["prioritised"]
     """Score = learnability; drawn by rank."""
     temperature: float = Field(0.3, gt=0)
     """Of the rank: its weight is rank^(-1 / temperature)."""
@@ -96,7 +96,7 @@ class Metamorphic(Settings):
 class Majority(Settings):
     """The most frequent of the learner's attempts is right (TTRL, arXiv 2504.16084): a negative control."""
 
-    type: Literal["majority"] = "majority"
+    type: Literal["majority"]
     """Reward = the attempt's share of the votes, 0 for all but the most frequent."""
     threshold: float = Field(0.5, gt=0, le=1)
     """Accepted from this share on."""
@@ -105,7 +105,7 @@ class Majority(Settings):
 class SelfCertainty(Settings):
     """The surer a frozen snapshot is of an attempt, the better (Intuitor, arXiv 2505.19590)."""
 
-    type: Literal["self-certainty"] = "self-certainty"
+    type: Literal["self-certainty"]
     """Reward = c / (c + nats), c the mean of KL(uniform || next token) over the answer's tokens."""
     nats: float = Field(8.0, gt=0)
     """Certainty at which the reward is one half."""
@@ -116,7 +116,7 @@ class SelfCertainty(Settings):
 class Cycle(Settings):
     """A given that is masked must be recovered from the answer (backward verification)."""
 
-    type: Literal["cycle"] = "cycle"
+    type: Literal["cycle"]
     """Reward = share of the masked digits that, of all ten, make the answer the likeliest for a frozen snapshot."""
     givens: int = Field(3, ge=1, le=20)
     """Digits of the problem that are masked, one at a time."""
@@ -127,7 +127,7 @@ class Cycle(Settings):
 class Random(Settings):
     """Rewards by chance: a negative control."""
 
-    type: Literal["random"] = "random"
+    type: Literal["random"]
     """Reward = a uniform number."""
     threshold: float = Field(0.5, gt=0, le=1)
     """Accepted from this number on; a problem's highest attempt only."""
@@ -136,7 +136,7 @@ class Random(Settings):
 class Oracle(Settings):
     """Rewards by ground truth: an upper bound, and a control. Reads inside an audit, and says so."""
 
-    type: Literal["oracle"] = "oracle"
+    type: Literal["oracle"]
     """Reward = 1 for a right answer."""
 
 
@@ -195,14 +195,14 @@ class Sampled(Settings):
 class Grpo(Sampled):
     """TRL's GRPO."""
 
-    type: Literal["grpo"] = "grpo"
+    type: Literal["grpo"]
     """Group-relative policy optimization (arXiv 2402.03300)."""
 
 
 class Rloo(Sampled):
     """TRL's RLOO."""
 
-    type: Literal["rloo"] = "rloo"
+    type: Literal["rloo"]
     """REINFORCE with the mean of the other attempts as baseline (arXiv 2402.14740)."""
 
 
@@ -226,7 +226,7 @@ class Compared(Settings):
 class Dpo(Compared):
     """TRL's DPO: the accepted attempt against a rejected one at the same problem."""
 
-    type: Literal["dpo"] = "dpo"
+    type: Literal["dpo"]
     """Direct preference optimization (arXiv 2305.18290)."""
     imitate: float = Field(1.0, ge=0)
     """Weight of the cross-entropy with the accepted attempt, without which both may become unlikely (arXiv 2404.19733)."""
@@ -235,7 +235,7 @@ class Dpo(Compared):
 class Kto(Compared):
     """TRL's KTO: accepted attempts are good, rejected ones bad, each by itself."""
 
-    type: Literal["kto"] = "kto"
+    type: Literal["kto"]
     """Kahneman-Tversky optimization (arXiv 2402.01306)."""
 
 

@@ -89,7 +89,7 @@ class Dreamer(Settings):
 class NoReplay(Settings):
     """Earlier families are not practised by day."""
 
-    type: Literal["none"] = "none"
+    type: Literal["none"]
     """No replay."""
 
 
@@ -105,7 +105,7 @@ class GeneratedReplay(Settings):
 class ExactReplay(Settings):
     """Stored lines of earlier days."""
 
-    type: Literal["exact"] = "exact"
+    type: Literal["exact"]
     """Stored text."""
     budget: int | None = Field(2000, ge=1)
     """Lines stored over all families, shared equally; none for all of them."""
