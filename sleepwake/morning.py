@@ -1,12 +1,13 @@
 """Morning: the gate after a night. Accept it if nothing that was known has been lost; otherwise roll back to dusk."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from typing import Any
 
 from sleepwake.phase import Phase
 from sleepwake.records import Probe, Progress
+from sleepwake.roles import Mind
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,38 @@ def gate(before: Sequence[Probe], after: Sequence[Probe], tolerance: float) -> G
     return Gate(False, f"lost: {told}")
 
 
+def watched(word: Gate, before: Mapping[str, float], after: Mapping[str, float], floors: Mapping[str, float]) -> Gate:
+    """The gate's word, or no where a monitor keeps less of its value at dusk than its floor; "format:x" has the floor of "format"."""
+    least = {name: floors[name.partition(":")[0]] * value for name, value in before.items() if name.partition(":")[0] in floors}
+    fell = [name for name, value in least.items() if after.get(name, 0.0) < value - 1e-9]
+    if not fell:
+        return word
+    told = ", ".join(f"{name} {before[name]:.3f} -> {after.get(name, 0.0):.3f} (floor {least[name]:.3f})" for name in fell)
+    return Gate(False, f"collapsed: {told}" if word.accepted else f"{word.reason}; collapsed: {told}")
+
+
+def look(phase: Phase) -> dict[str, float]:
+    """How diverse the mind is now; measured only where the recipe sets floors."""
+    if not phase.recipe.morning.floors:
+        return {}
+    told: dict[str, float] = phase.call(phase.domain.monitors, phase.mind, phase.seed("probe", "monitors"))
+    return told
+
+
 def plain(probes: Sequence[Probe]) -> list[dict[str, Any]]:
     """Probes as JSON."""
     return [asdict(probe) | {"score": round(probe.score, 6)} for probe in probes]
+
+
+def monitored(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, Any]:
+    """Monitors for the journal; nothing where none are watched."""
+    return {"monitors": {"before": dict(before), "after": dict(after)}} if before else {}
+
+
+def level(mind: Mind) -> float:
+    """The challenger's mean level."""
+    levels = list(mind.challenger.level().values())
+    return sum(levels) / len(levels) if levels else 0.0
 
 
 def run_morning(phase: Phase) -> Progress:
@@ -48,17 +78,20 @@ def run_morning(phase: Phase) -> Progress:
     """
     mind, progress, recipe = phase.mind, phase.progress, phase.recipe
     with phase.domain.guard.night():
-        after = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after"))
-    word = gate(progress.before, after, recipe.morning.tolerance)
+        after, monitors = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after")), look(phase)
+    word = watched(gate(progress.before, after, recipe.morning.tolerance), progress.monitors, monitors, recipe.morning.floors)
     slept = _tests(phase)
-    phase.note("gated", kind="morning", accepted=word.accepted, reason=word.reason, before=plain(progress.before), after=plain(after))
-    if not word.accepted:
-        with phase.watch():
+    phase.note("gated", kind="morning", accepted=word.accepted, reason=word.reason, before=plain(progress.before), after=plain(after),
+               **monitored(progress.monitors, monitors))  # fmt: skip
+    with phase.watch():
+        risen = level(mind) - level(phase.dusk())
+        if not word.accepted:
             mind.load(phase.commits[progress.dusk], but=("probes",))
     if recipe.evaluate.audit:
         _audit_gate(phase, slept, word.accepted)
     evaluate(phase, "morning", progress.day)
-    return replace(progress, rollbacks=progress.rollbacks + (not word.accepted), rounds=(), learned_by_night=0.0)
+    rose = risen if word.accepted else None
+    return replace(progress, rollbacks=progress.rollbacks + (not word.accepted), rounds=(), rose=rose, learned_by_night=0.0)
 
 
 def _tests(phase: Phase, mind: Any = None) -> list[float]:

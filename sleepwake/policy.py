@@ -36,6 +36,9 @@ class Schedule(Settings):
     """By the count of days, nights and rounds."""
     nights: int = Field(1, ge=0)
     """Nights after each day; 0 never sleeps."""
+    ungrounded: int | None = Field(None, ge=1)
+    """Nights after a day that need no reason; each further one, with no new data behind it, only while the last raised the challenger's
+    level."""
 
     @property
     def most_nights(self) -> int:
@@ -49,11 +52,13 @@ class Schedule(Settings):
             return Decision("round", f"round {p.round + 1} of {plan.rounds}", numbers)
         if p.asleep:
             return Decision("close", "all rounds of the night are done", numbers)
-        if p.phase and p.night < self.nights and plan.rounds:
+        stuck = self.ungrounded is not None and p.night >= self.ungrounded and not (p.rose and p.rose > 0)
+        if p.phase and p.night < self.nights and plan.rounds and not stuck:
             return Decision("round", f"night {p.night + 1} of {self.nights} after day {p.day}", numbers)
         if p.day < plan.days:
             return Decision("wake", f"day {p.day + 1} of {plan.days}", numbers)
-        return Decision("stop", "every day and night is done", numbers)
+        why = f"no level rose, and {p.night} nights without new data are enough" if stuck and p.night < self.nights else ""
+        return Decision("stop", why or "every day and night is done", numbers)
 
 
 class Pressure(Settings):

@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
@@ -68,6 +68,9 @@ class LanguageSleep(Sleep):
     """How the night is folded into the lasting weights."""
 
 
+Monitor = Literal["format", "effective_formats", "distinct_3", "variety", "vendi"]
+
+
 class Morning(Settings):
     """The gate after a night."""
 
@@ -75,6 +78,9 @@ class Morning(Settings):
     """What the gate looks at: "kept" is held back from each day's data and counts as stored; "dreamed" is drawn at dusk."""
     tolerance: float = Field(0.02, ge=0, le=1)
     """A task's probe score may fall by this, or by two standard errors where that is more."""
+    floors: dict[Monitor, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
+    """Least part of its value at dusk that a monitor must keep, after every round and in the morning, e.g. { format = 0.5, vendi = 0.7 }:
+    the share of every format of answers, their effective number, distinct 3-grams, variety (1 - self-BLEU) and Vendi score of problems."""
 
 
 class Evaluate(Settings):
@@ -199,7 +205,7 @@ class LanguageRecipe(Common):
 
     @model_validator(mode="after")
     def _together(self) -> "LanguageRecipe":
-        language.check_together(self.learner, self.sleep.rehearse, self.evaluate)
+        language.check_together(self.evaluate)
         return self
 
 

@@ -103,10 +103,12 @@ class Progress:
         round: rounds of the current night so far.
         dusk: step whose commit the current night started from.
         before: probes at dusk.
+        monitors: how diverse the mind was at dusk, by name, where the recipe sets floors.
         latest: probes after the last round that stood.
         rounds: the current night's rounds.
         learned: share of the last day's examples answered right after it and not before.
         decay: by how much probes fell during the last day, mean over earlier tasks.
+        rose: by how much the challenger's mean level rose in the last night; None before a day's first night and after a rollback.
         learned_by_night: share of the last round's accepted material that rehearsal taught.
         pressure: the pressure policy's level after its last decision.
         rollbacks: nights rolled back so far; the rate of rehearsal is halved for each.
@@ -120,10 +122,12 @@ class Progress:
     round: int = 0
     dusk: int = 0
     before: tuple[Probe, ...] = ()
+    monitors: Mapping[str, float] = field(default_factory=dict)
     latest: tuple[Probe, ...] = ()
     rounds: tuple[RoundRecord, ...] = ()
     learned: float = 0.0
     decay: float = 0.0
+    rose: float | None = None
     learned_by_night: float = 0.0
     pressure: float = 0.0
     rollbacks: int = 0

@@ -5,7 +5,7 @@ Every role saves itself into a folder (safetensors, PEFT adapters, JSON, PNG), l
 Seeds are always passed in; nothing draws from a random state that outlives the call.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,8 +138,13 @@ class Probes(Part, Protocol):
 class Rehearsal(Protocol):
     """How the learner trains by night on the round's material."""
 
-    def rehearse(self, mind: "Mind", material: Any, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Any, Verdicts, Facts]:
-        """Train on the accepted; methods that sample attempts themselves return those and their verdicts instead."""
+    def rehearse(
+        self, mind: "Mind", dusk: Callable[[], "Mind"], material: Any, verdicts: Verdicts | None, rate: float, seed: int
+    ) -> tuple[Any, Verdicts, Facts]:
+        """Train on the accepted; methods that sample attempts themselves return those and their verdicts instead.
+
+        `dusk` loads the mind as it was when the night began, for methods that must not stray far from it.
+        """
         ...
 
 
@@ -256,6 +261,10 @@ class Domain(Protocol):
 
         Empty where nothing is drawn that could be looked at.
         """
+        ...
+
+    def monitors(self, mind: Mind, seed: int) -> dict[str, float]:
+        """How diverse the mind's own material is, by name, the more the better; read by night, so without ground truth."""
         ...
 
     def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:

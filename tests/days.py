@@ -20,14 +20,14 @@ def day(domain: Any, mind: Mind, index: int = 0, seed: int = 1) -> dict[str, Any
     return dict(facts)
 
 
-def a_round(domain: Any, mind: Mind, commit: Path, seed: int = 2) -> tuple[Any, Verdicts, dict[str, Any]]:
+def a_round(domain: Any, mind: Mind, commit: Path, seed: int = 2, dusk: Mind | None = None) -> tuple[Any, Verdicts, dict[str, Any]]:
     """A round from the mind saved in `commit`: its material, verdicts and facts."""
     with domain.guard.night():
         mind.judge.freeze(commit)
         challenges = mind.challenger.propose(mind, seed)
         material = mind.dreamer.dream(challenges, mind.learner, seed)
         verdicts = mind.judge.verdicts(material, seed)
-        material, verdicts, facts = domain.rehearsal.rehearse(mind, material, verdicts, 1.0, seed)
+        material, verdicts, facts = domain.rehearsal.rehearse(mind, lambda: dusk or mind, material, verdicts, 1.0, seed)
         mind.challenger.observe(challenges, material, verdicts)
     return material, verdicts, dict(facts)
 

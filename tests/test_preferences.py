@@ -77,7 +77,7 @@ def test_what_was_accepted_becomes_likelier_than_what_was_not(kind: str, changes
         return sum(sums[::2]) / 10, sum(sums[1::2]) / 10
 
     good, bad = likely()
-    domain.rehearsal.rehearse(mind, Batch(lines), verdicts, 1.0, 3)
+    domain.rehearsal.rehearse(mind, lambda: mind, Batch(lines), verdicts, 1.0, 3)
     now_good, now_bad = likely()
     if kind == "dpo" and not changes:
         assert now_good > good + 0.5

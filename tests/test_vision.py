@@ -412,7 +412,7 @@ def test_too_few_accepted_dreams_teach_nothing(tmp_path: Path) -> None:
     mind.judge.freeze(tmp_path / "1")
     material = mind.dreamer.dream(mind.challenger.propose(mind, 1), mind.learner, 1)
     verdicts = mind.judge.verdicts(material, 1)
-    _, _, facts = domain.rehearsal.rehearse(mind, material, verdicts, 1.0, 1)
+    _, _, facts = domain.rehearsal.rehearse(mind, lambda: mind, material, verdicts, 1.0, 1)
     assert "fewer than 1000" in facts["skipped"]
     mind.learner.save(tmp_path)
     assert (tmp_path / "network.safetensors").read_bytes() == before["learner/network.safetensors"]

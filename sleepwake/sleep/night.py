@@ -19,16 +19,18 @@ def run_round(phase: Phase) -> Progress:
         if not progress.asleep:
             progress = _fall_asleep(phase)
         phase.call(mind.judge.freeze, phase.commit)
-        level, work = _level(phase), Work()
+        level, work = morning.level(mind), Work()
         for name in phase.recipe.sleep.stages:
             nothing = work.challenges is not None and not len(work.challenges)
             if name != "consolidate" and not nothing:
                 work, progress = _stage(phase, name, work, progress)
-        after = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after"))
+        after, monitors = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after")), morning.look(phase)
         gate = morning.gate(progress.before, after, phase.recipe.morning.tolerance)
-        gain = max(_mean(after) - _mean(progress.latest), _level(phase) - level, progress.learned_by_night)
+        gate = morning.watched(gate, progress.monitors, monitors, phase.recipe.morning.floors)
+        gain = max(_mean(after) - _mean(progress.latest), morning.level(mind) - level, progress.learned_by_night)
         phase.note("gated", kind="round", undone=not gate.accepted, reason=gate.reason,
-                   before=morning.plain(progress.before), after=morning.plain(after))  # fmt: skip
+                   before=morning.plain(progress.before), after=morning.plain(after),
+                   **morning.monitored(progress.monitors, monitors))  # fmt: skip
         if not gate.accepted:
             with phase.watch():
                 mind.load(phase.commit, but=("probes",))
@@ -51,7 +53,10 @@ def _fall_asleep(phase: Phase) -> Progress:
     phase.call(probes.draw, mind, phase.seed("probe", "dreamer"))
     before = phase.call(probes.score, mind.learner, phase.seed("probe", "before"))
     progress = phase.progress
-    return replace(progress, night=progress.night + 1, round=0, rounds=(), dusk=progress.step, before=before, latest=before)
+    monitors = morning.look(phase)
+    return replace(
+        progress, night=progress.night + 1, round=0, rounds=(), dusk=progress.step, before=before, latest=before, monitors=monitors
+    )
 
 
 def _stage(phase: Phase, name: str, work: Work, progress: Progress) -> tuple[Work, Progress]:
@@ -75,11 +80,6 @@ def _show(phase: Phase, work: Work) -> dict[str, object]:
     folder = phase.aside / "pictures"
     pictures = phase.call(phase.domain.picture, folder, phase.step, phase.mind, work.material, work.verdicts)
     return {"pictures": pictures, "examples": phase.call(phase.domain.describe, work.material, work.verdicts)}
-
-
-def _level(phase: Phase) -> float:
-    levels = list(phase.mind.challenger.level().values())
-    return sum(levels) / len(levels) if levels else 0.0
 
 
 def _mean(probes: tuple[Probe, ...]) -> float:

@@ -22,7 +22,7 @@ class Rehearse:
         """Train at the run's rate, which is halved after each rollback."""
         mind, rate, seed = phase.mind, phase.progress.rate, phase.seed("rehearse", "learner")
         rehearse = phase.domain.rehearsal.rehearse
-        material, verdicts, facts = phase.call(rehearse, mind, work.material, work.verdicts, rate, seed)
+        material, verdicts, facts = phase.call(rehearse, mind, phase.dusk, work.material, work.verdicts, rate, seed)
         moved = phase.call(mind.challenger.observe, work.challenges, material, verdicts)
         facts = {"rate": rate, **facts, "challenger": moved, "level": dict(mind.challenger.level())}
         return replace(work, material=material, verdicts=verdicts), facts

@@ -19,7 +19,7 @@ class Ladder:
 
     Attributes:
         levels: the current level of each family opened so far.
-        shares: what share of the problems in its last round had an accepted attempt, by family and level.
+        shares: what share of the problems in its last round had an accepted attempt (or of the attempts), by family and level.
         practice: accepted lines.
     """
 
@@ -59,9 +59,9 @@ class Ladder:
         accepted = material.select(verdicts.accepted)
         self.shares.update({challenge.family: {} for challenge in challenges})
         for family, level, _ in challenges:
-            tried = len(of_level(material, self.families[family], family, level).by_problem())
+            tried = of_level(material, self.families[family], family, level)
             solved = of_level(accepted, self.families[family], family, level)
-            share = len(solved.by_problem()) / tried if tried else 0.0
+            share = self._share(tried, solved)
             self.shares[family][str(level)] = round(share, 6)
             self.practice.add(family, level, solved.lines)
             if level != self.levels[family]:
@@ -71,6 +71,11 @@ class Ladder:
             elif share < self.settings.lower_at:
                 self.levels[family] = max(self.first, level - 1)
         return {"shares": self.shares, "level": dict(self.levels)}
+
+    def _share(self, tried: Batch, solved: Batch) -> float:
+        if self.settings.by == "problems":
+            return len(solved.by_problem()) / len(tried.by_problem()) if len(tried) else 0.0
+        return sum(line.votes for line in solved.lines) / sum(line.votes for line in tried.lines) if len(tried) else 0.0
 
     def level(self) -> Mapping[str, float]:
         """Current level of each family."""

@@ -6,9 +6,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from sleepwake.diversity import distinct_n, effective_prompts, self_bleu, vendi
 from sleepwake.domains import chosen_class, load_class, tensors
-from sleepwake.domains.language import settings
+from sleepwake.domains.language import monitors, settings
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.probes import accuracy
@@ -22,8 +21,6 @@ FRONTIER = 0.9
 """Accuracy that counts as mastery of a level."""
 SHOWN = 3
 """Dreamed problems a family in the journal."""
-COMPARED = 48
-"""Problems of a round that are compared with each other."""
 
 
 def made(kind: str, chosen: Any, *arguments: Any) -> Any:
@@ -117,18 +114,18 @@ class Language:
         by_family = {}
         for name in mind.learner.known:
             mine = [at for at, line in enumerate(material.lines) if line.problem.family == name]
-            by_family[name] = ratio(sum(accepted[at] and right[at] for at in mine), sum(accepted[at] for at in mine))
+            by_family[name] = monitors.ratio(sum(accepted[at] and right[at] for at in mine), sum(accepted[at] for at in mine))
         return {
             "judge": self.recipe.judge.type,
             "judged": len(material),
             "accepted": sum(accepted),
             "right": hits,
-            "precision": ratio(hits, sum(accepted)),
-            "recall": ratio(hits, sum(right)),
+            "precision": monitors.ratio(hits, sum(accepted)),
+            "recall": monitors.ratio(hits, sum(right)),
             "abstained": verdicts.counts()["abstained"],
             "precision_by_family": by_family,
-            "goodhart": goodhart(material, verdicts, right),
-            "monitors": monitors(material, verdicts),
+            "goodhart": monitors.goodhart(material, verdicts, right),
+            "monitors": monitors.of_round(material, verdicts, self.families),
         }
 
     def frontier(self, mind: Mind) -> Facts:
@@ -154,6 +151,10 @@ class Language:
         """No pictures: dreams are text, see `describe`."""
         return []
 
+    def monitors(self, mind: Mind, seed: int) -> dict[str, float]:
+        """Of a few problems that the mind writes now, how they differ; of an answer to each, the share of every format."""
+        return monitors.of_mind(mind, 4 * self.stream.levels + 8, seed)
+
     def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:
         """The boundary of every family on levels that no day taught; see `reach.reach`."""
         seed = derive(self.recipe.seed, "boundary")
@@ -178,34 +179,6 @@ class Language:
                     for at in positions
                 ]
         return lines
-
-
-def goodhart(material: Batch, verdicts: Verdicts, right: Sequence[bool]) -> float | None:
-    """How much better the judge thinks of each problem's best attempt than it deserves: its mean reward minus the share that is right.
-
-    None where no problem was judged. A judge that is right earns 0; one that is sure of errors nears 1.
-    """
-    best = [max(positions, key=lambda at: verdicts.rewards[at] or 0.0) for positions in material.by_problem().values()]
-    told = [(reward, right[at]) for at in best if (reward := verdicts.rewards[at]) is not None]
-    return round(sum(reward - good for reward, good in told) / len(told), 6) if told else None
-
-
-def monitors(material: Batch, verdicts: Verdicts) -> Facts:
-    """How alike a round's problems are, of the first few of them; and the share of problems whose attempts earned different rewards.
-
-    Only for the report: nothing is decided by it.
-    """
-    by_problem = material.by_problem()
-    texts = [problem.text for problem in list(by_problem)[:COMPARED]]
-    groups = [[verdicts.rewards[at] or 0.0 for at in positions] for positions in by_problem.values()]
-    alike = {"distinct_3": distinct_n(texts, 3), "self_bleu": self_bleu(texts), "vendi": vendi(texts)} if len(texts) > 1 else {}
-    told = {**alike, **({"effective_prompts": effective_prompts(groups)} if groups else {})}
-    return {name: round(value, 6) for name, value in told.items()} | {"problems": len(texts)}
-
-
-def ratio(part: int, whole: int) -> float | None:
-    """A share, rounded; None of nothing."""
-    return round(part / whole, 6) if whole else None
 
 
 def build(recipe: Any, device: str, places: tuple[Path, ...]) -> Language:

@@ -57,6 +57,14 @@ class Family(Protocol):
         """Whether it is written like an answer: not empty, and of the right characters."""
         ...
 
+    def value(self, answer: str) -> str:
+        """What a well-formed answer says, however it is written: answers are equal where their values are."""
+        ...
+
+    def form(self, answer: str) -> str:
+        """The name of the format in which a well-formed answer is written."""
+        ...
+
     def level(self, problem: str) -> int:
         """The length of a well-formed problem's operands."""
         ...
@@ -66,7 +74,21 @@ class Family(Protocol):
         ...
 
 
-class Strings:
+class OneFormat:
+    """What families share whose answers are written in one way."""
+
+    name = "plain"
+
+    def value(self, answer: str) -> str:
+        """The answer itself."""
+        return answer
+
+    def form(self, answer: str) -> str:
+        """The one."""
+        return self.name
+
+
+class Strings(OneFormat):
     """What the families over one string of digits share; their leaves know the answer."""
 
     digits = "0123456789"
@@ -172,7 +194,7 @@ class Parity(Strings):
         return str(problem.count("1") % 2)
 
 
-class Addition:
+class Addition(OneFormat):
     """Two numbers of equal length, lowest digit first: a21+93=150 is 12 + 39 = 051; the sum has one digit more than the
     operands.
     """
@@ -212,11 +234,16 @@ class Addition:
     def well_formed(self, problem: str) -> bool:
         """Two operands of digits, equally long."""
         operands = problem.split("+")
-        return len(operands) == 2 and len(operands[0]) == len(operands[1]) and all(map(self.answer_formed, operands))
+        return len(operands) == 2 and len(operands[0]) == len(operands[1]) and all(map(Addition.digits, operands))
+
+    @staticmethod
+    def digits(text: str) -> bool:
+        """Digits, at least one."""
+        return bool(text) and set(text) <= set("0123456789")
 
     def answer_formed(self, answer: str) -> bool:
         """Digits, at least one."""
-        return bool(answer) and set(answer) <= set("0123456789")
+        return self.digits(answer)
 
     def level(self, problem: str) -> int:
         """Digits an operand."""

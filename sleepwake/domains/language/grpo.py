@@ -2,11 +2,12 @@
 
 GRPO: arXiv 2402.03300; RLOO, whose baseline is the mean of the other attempts: arXiv 2402.14740. The learner that attempts and the
 snapshot that judges are two models: a judge that moves with the learner is soon agreed with by the empty answer. Practice on the frontier
-alone damages the easy levels, so part of the prompts come from them.
+alone damages the easy levels, so part of the prompts come from them. The policy is held near an earlier one by its KL divergence, and
+where answers have formats, near dusk's shares of them (`niche`).
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -14,8 +15,11 @@ import torch
 from datasets import Dataset
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
+from sleepwake.diversity import shares
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
+from sleepwake.domains.language.families import Family, OneFormat
+from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.domains.language.tokenizer import tokenizer
@@ -25,6 +29,8 @@ from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
 
 TRAINERS: dict[str, tuple[Any, Any]] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
+NICHE = 4.0
+"""Most that a rare format can multiply a reward by; its inverse is the least."""
 
 
 class Sampled:
@@ -36,7 +42,9 @@ class Sampled:
     def __init__(self, chosen: night_settings.Sampled, levels: int, problem_weight: float) -> None:
         self.settings, self.levels = chosen, levels
 
-    def rehearse(self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Batch, Verdicts, Facts]:
+    def rehearse(
+        self, mind: Mind, dusk: Callable[[], Mind], material: Batch, verdicts: Verdicts | None, rate: float, seed: int
+    ) -> tuple[Batch, Verdicts, Facts]:
         """Train; gives back the attempts that the trainer sampled, and the judge's verdicts on them."""
         assert verdicts is not None
         chosen, learner = self.settings, mind.learner
@@ -46,45 +54,29 @@ class Sampled:
         known = (*easy_lines(mind, self.levels, derive(seed, "easy")), *mind.challenger.practice.all())
         easy = [line.problem for line in known if mind.judge.can_tell(line.problem)]
         prompts = self._prompts(valid, easy, random.Random(derive(seed, "prompts")))
-        attempts: dict[Problem, list[str]] = {}
-        rewarded: list[float] = []
-
-        def reward(completions: Sequence[str], family: Sequence[str], text: Sequence[str], **_: Any) -> list[float]:
-            asked = [Problem(*place) for place in zip(family, text, strict=True)]
-            answered = collected(asked, completions)
-            distinct = gathered(list(answered), list(answered.values()))
-            scores = mind.judge.scores(distinct, derive(seed, "rewards", len(rewarded)))
-            by_answer = {line[:2]: score for line, score in zip(distinct.lines, scores, strict=True)}
-            rewards = [by_answer[place] for place in zip(asked, completions, strict=True)]
-            for problem, answers in answered.items():
-                attempts.setdefault(problem, []).extend(answers)
-            rewarded.extend(value for value in rewards if value is not None)
-            return [value or 0.0 for value in rewards]  # an abstention tells the trainer nothing: all of a problem's attempts get the same
-
+        before = dusk().learner if chosen.niche or (chosen.beta and chosen.anchor == "dusk") else learner
+        usual = formats_of(before, prompts, chosen.generations, derive(seed, "formats")) if chosen.niche else None
+        reward = Reward(mind, usual, chosen.niche, derive(seed, "rewards"))
         twin = learner.copy()
         twin.train_only(fast=True)
         with quiet(), tensors.seeded(seed, learner.device), TemporaryDirectory() as folder:
+            if chosen.beta and learner.settings.fast == "full":
+                (before if chosen.anchor == "dusk" else learner).lasting.save_pretrained(folder)
+                twin.lasting.config._name_or_path = folder  # where TRL looks for the policy that its KL divergence is taken to
             config, trainer = TRAINERS[chosen.type]
             rows = [{"prompt": prompt(learner, problem), "family": problem.family, "text": problem.text} for problem in prompts]
             trained(
                 trainer(
                     model=twin.model,
-                    reward_funcs=reward,
+                    reward_funcs=reward.reward,
                     args=config(**self._arguments(folder, rate, seed, learner.device)),
                     train_dataset=Dataset.from_list(rows),
                     processing_class=tokenizer(),
                 )
             )
         learner.take(twin)
-        sampled = gathered(list(attempts), list(attempts.values()))
-        given = [answer for answers in attempts.values() for answer in answers]
-        facts = {
-            "steps": chosen.steps,
-            "samples": len(given),
-            "tokens": sum(map(len, given)),
-            "prompts": len(attempts),
-            "reward": round(sum(rewarded) / len(rewarded), 6) if rewarded else None,
-        }
+        sampled = gathered(list(reward.attempts), list(reward.attempts.values()))
+        facts = {"steps": chosen.steps, "prompts": len(reward.attempts), **reward.facts()}
         return sampled, mind.judge.verdicts(sampled, derive(seed, "verdicts")), facts
 
     def _prompts(self, valid: Sequence[Problem], easy: Sequence[Problem], draws: random.Random) -> list[Problem]:
@@ -100,13 +92,86 @@ class Sampled:
         chosen = self.settings
         return {
             **arguments(folder, chosen.rate * rate, seed, device),
+            "lr_scheduler_type": chosen.falling,
             "per_device_train_batch_size": chosen.prompts * chosen.generations,
             "num_generations": chosen.generations,
+            "num_iterations": chosen.passes,
             "max_completion_length": chosen.longest,
-            "max_steps": chosen.steps,
+            "max_steps": chosen.steps * chosen.passes,
             "beta": chosen.beta,
             "shuffle_dataset": False,
         }
+
+
+class Reward:
+    """What a trainer asks: the judge's rewards for sampled attempts, all of which are kept.
+
+    Args:
+        mind: whose judge is asked.
+        usual: dusk's shares of formats, by family; None where nothing is made of formats.
+        niche: exponent of the ratio of a format's share at dusk to its share now, which multiplies its rewards (after fitness sharing,
+            Goldberg & Richardson 1987: what is rare is worth more). An answer that earns nothing earns nothing in any format.
+        seed: of the judge's draws.
+    """
+
+    def __init__(self, mind: Mind, usual: Mapping[str, Mapping[str, float]] | None, niche: float, seed: int) -> None:
+        self.mind, self.usual, self.niche, self.seed = mind, usual, niche, seed
+        self.attempts: dict[Problem, list[str]] = {}
+        self.rewarded: list[float] = []
+        self.shares: list[dict[str, dict[str, float]]] = []
+
+    def reward(self, completions: Sequence[str], family: Sequence[str], text: Sequence[str], **_: Any) -> list[float]:
+        """A reward for each completion; an abstention tells the trainer nothing: all of a problem's attempts get the same."""
+        asked = [Problem(*place) for place in zip(family, text, strict=True)]
+        answered = collected(asked, completions)
+        distinct = gathered(list(answered), list(answered.values()))
+        scores = self.mind.judge.scores(distinct, derive(self.seed, len(self.rewarded)))
+        by_answer = {line[:2]: score for line, score in zip(distinct.lines, scores, strict=True)}
+        rewards = [by_answer[place] for place in zip(asked, completions, strict=True)]
+        for problem, answers in answered.items():
+            self.attempts.setdefault(problem, []).extend(answers)
+        self.rewarded += [value for value in rewards if value is not None]
+        forms = [form(self.mind.learner.families, problem, answer) for problem, answer in zip(asked, completions, strict=True)]
+        self.shares.append(by_family(asked, forms))
+        return [self._shared(problem.family, name, value or 0.0) for problem, name, value in zip(asked, forms, rewards, strict=True)]
+
+    def _shared(self, family: str, name: str, value: float) -> float:
+        if self.usual is None or not value:
+            return value
+        ratio = (self.usual[family].get(name, 0.0) + 0.01) / (self.shares[-1][family][name] + 0.01)
+        return value * float(min(NICHE, max(1 / NICHE, ratio**self.niche)))
+
+    def facts(self) -> Facts:
+        """Attempts, characters, mean reward; where there are formats, the most frequent one's share at each step."""
+        given = [answer for answers in self.attempts.values() for answer in answers]
+        mean = round(sum(self.rewarded) / len(self.rewarded), 6) if self.rewarded else None
+        told = {"samples": len(given), "tokens": sum(map(len, given)), "reward": mean}
+        several = {family for shares in self.shares for family, share in shares.items() if set(share) - {OneFormat.name}}
+        formats = {family: [shares[family] for shares in self.shares if family in shares] for family in sorted(several)}
+        return {**told, **({"formats": formats} if formats else {})}
+
+
+def form(families: Mapping[str, Family], problem: Problem, answer: str) -> str:
+    """The format of an answer; empty where it is malformed."""
+    family = families[problem.family]
+    return family.form(answer) if family.answer_formed(answer) else ""
+
+
+def by_family(problems: Sequence[Problem], forms: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Shares of the formats among the well-formed answers to each family's problems."""
+    told: dict[str, list[str]] = {}
+    for problem, name in zip(problems, forms, strict=True):
+        if name:
+            told.setdefault(problem.family, []).append(name)
+    return {family: {name: round(value, 4) for name, value in shares(names).items()} for family, names in told.items()}
+
+
+def formats_of(learner: Characters, problems: Sequence[Problem], attempts: int, seed: int) -> dict[str, dict[str, float]]:
+    """The shares in which a learner's sampled answers to problems are written, by family."""
+    asked = list(dict.fromkeys(problems))
+    answers = learner.attempt(asked, (1.0,) * attempts, seed)
+    forms = [form(learner.families, problem, answer) for problem, given in zip(asked, answers, strict=True) for answer in given]
+    return by_family([problem for problem in asked for _ in range(attempts)], forms)
 
 
 def collected(problems: Sequence[Problem], answers: Sequence[str]) -> dict[Problem, list[str]]:

@@ -5,6 +5,7 @@ votes), so that no problem is rehearsed with two answers. Empty and malformed at
 are judged for validity: well formed, and not a repetition within the batch.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random as Draws
@@ -122,7 +123,7 @@ def agreements(families: Mapping[str, Family], attempts: Batch, answer: Callable
             if not all(map(family.answer_formed, given)):
                 mute += 1
             elif pieces:
-                agreed += relation.agreement(problem.text, attempt, given)
+                agreed += relation.agreement(problem.text, family.value(attempt), [family.value(said) for said in given])
         rewards.append(None if not applied or 2 * mute >= applied else agreed / applied)
     return rewards
 
@@ -174,11 +175,16 @@ class Majority(Opinions):
         super().__init__(families, chosen.threshold)
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
-        """The share of votes, 0 for all but the most frequent."""
+        """The share of votes, 0 for all but the most frequent; attempts that say the same are counted together."""
         rewards: Rewards = [0.0] * len(attempts)
-        for positions in attempts.by_problem().values():
-            votes = [attempts.lines[at].votes for at in positions]
-            rewards[positions[votes.index(max(votes))]] = max(votes) / sum(votes)
+        for problem, positions in attempts.by_problem().items():
+            values = [self.families[problem.family].value(attempts.lines[at].answer or "") for at in positions]
+            votes: Counter[str] = Counter()
+            for at, value in zip(positions, values, strict=True):
+                votes[value] += attempts.lines[at].votes
+            ((most, count),) = votes.most_common(1)
+            for at, value in zip(positions, values, strict=True):
+                rewards[at] = count / votes.total() if value == most else 0.0
         return rewards
 
 

@@ -158,9 +158,14 @@ class Characters:
         return [answers[problem] for problem in problems]
 
     def right(self, lines: Sequence[Line]) -> list[bool]:
-        """Whether the greedy answer is the line's."""
+        """Whether the greedy answer says what the line's does."""
         answers = self.answer([line.problem for line in lines])
-        return [line.answer == answer for line, answer in zip(lines, answers, strict=True)]
+        return [self.same(line.problem.family, line.answer or "", answer) for line, answer in zip(lines, answers, strict=True)]
+
+    def same(self, family: str, one: str, other: str) -> bool:
+        """Whether two answers say the same; malformed ones only where they are equal."""
+        of = self.families[family]
+        return one == other or (of.answer_formed(one) and of.answer_formed(other) and of.value(one) == of.value(other))
 
     def write(self, family: str, n: int, limit: int, seed: int) -> list[str]:
         """Problems that the model writes after a family's prefix, malformed ones included.

@@ -17,8 +17,11 @@ class Ladder(Settings):
     ahead: int = Field(2, ge=0, le=20)
     """Most levels beyond the current one that are challenged too: where the learner already answers some, they teach
     more than the current one."""
+    by: Literal["problems", "attempts"] = "problems"
+    """A level's share: of problems with an accepted attempt, or of attempts that say what was accepted. Where a trainer samples many
+    attempts a problem, one of them is soon accepted while the others are wrong."""
     hope: float = Field(0.3, ge=0, le=1)
-    """Share of accepted problems at a level in the last round from which the level above it is challenged too."""
+    """That share at a level in the last round, from which the level above it is challenged too."""
     push: int = Field(3, ge=1, le=20)
     """Where fewer than `hope` were accepted at the current level in the last round, so many times more problems are set."""
     lead: int = Field(8, ge=0)
@@ -188,8 +191,17 @@ class Sampled(Settings):
     """Most characters of a sampled attempt; must exceed the answers of the levels that are to be reached."""
     easy: float = Field(0.5, ge=0, lt=1)
     """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
+    passes: int = Field(1, ge=1, le=16)
+    """Optimizer steps on each step's attempts; from the second on, ratios to the policy that sampled them are clipped."""
+    falling: Literal["constant", "linear"] = "constant"
+    """The rate within a round: constant, or linear down to 0, so that a round ends calmly."""
     beta: float = Field(0.02, ge=0)
-    """Weight of the KL divergence to the policy at the round's start; needs learner.fast = "lora" unless 0."""
+    """Weight of the KL divergence to the policy that `anchor` names."""
+    anchor: Literal["dusk", "round"] = "round"
+    """The policy at dusk, or at the round's start (a reference that is renewed, as ProRL's, arXiv 2505.24864): dusk holds the policy to
+    what it said of problems that it couldn't solve. A LoRA's is always the round's start."""
+    niche: float = Field(0.0, ge=0, le=4)
+    """Guard of formats: a reward is multiplied by (share of the answer's format at dusk / its share now) to this power. 0: no guard."""
 
 
 class Grpo(Sampled):

@@ -1,7 +1,7 @@
 """DPO and KTO by TRL on the round's judged attempts: cheap, since nothing is sampled anew, and blind to what the learner does meanwhile."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -51,7 +51,9 @@ class Compared:
     def __init__(self, chosen: night_settings.Dpo | night_settings.Kto, levels: int, problem_weight: float) -> None:
         self.settings, self.levels = chosen, levels
 
-    def rehearse(self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Batch, Verdicts, Facts]:
+    def rehearse(
+        self, mind: Mind, dusk: Callable[[], Mind], material: Batch, verdicts: Verdicts | None, rate: float, seed: int
+    ) -> tuple[Batch, Verdicts, Facts]:
         """Train; the material and its verdicts come back as they were."""
         assert verdicts is not None
         chosen, learner, draws = self.settings, mind.learner, random.Random(derive(seed, "pairs"))

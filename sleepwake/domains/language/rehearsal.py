@@ -2,7 +2,7 @@
 far.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from sleepwake.domains.language import night_settings
@@ -40,7 +40,9 @@ class Supervised:
     def __init__(self, chosen: night_settings.Supervised, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
-    def rehearse(self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Batch, Verdicts, Facts]:
+    def rehearse(
+        self, mind: Mind, dusk: Callable[[], Mind], material: Batch, verdicts: Verdicts | None, rate: float, seed: int
+    ) -> tuple[Batch, Verdicts, Facts]:
         """Train; the material and its verdicts come back as they were."""
         assert verdicts is not None
         chosen = self.settings

@@ -4,10 +4,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from sleepwake.domains.language.night_settings import Rehearse, Sampled
 from sleepwake.settings import CODE, Settings
 
-FamilyName = Literal["reverse", "copy", "sort", "sum", "addition", "parity"] | Annotated[str, Field(pattern=CODE)]
+FamilyName = Literal["reverse", "copy", "sort", "sum", "addition", "parity", "formats"] | Annotated[str, Field(pattern=CODE)]
 """A shipped family, or one of the user's own: file.py:Name, with --allow-code."""
 
 
@@ -45,6 +44,8 @@ class Stream(Settings):
             raise ValueError('a task has no family: write tasks = [["reverse"], ["sum"]]')
         if len(set(names)) < len(names):
             raise ValueError(f"a family is named twice in tasks {names}: name each once")
+        if {"addition", "formats"} <= set(names):
+            raise ValueError("addition and formats begin their lines alike, and the model can't tell them apart: name one of them")
         return self
 
 
@@ -140,6 +141,7 @@ CLASSES: dict[str, dict[str, str]] = {
             "sum": "families:Sum",
             "addition": "families:Addition",
             "parity": "families:Parity",
+            "formats": "formats:Formats",
         },
         "learner": {"characters": "learners:Characters"},
         "dreamer": {"model": "dreamers:ModelDreamer"},
@@ -170,16 +172,11 @@ CLASSES: dict[str, dict[str, str]] = {
 """kind -> type -> "module:Class": the only table of this domain."""
 
 
-def check_together(learner: Learner, rehearse: Rehearse, evaluate: Any) -> None:
+def check_together(evaluate: Any) -> None:
     """Refuse sections that don't go together.
 
     Raises:
         ValueError: with what is wrong and the line to write.
     """
-    if isinstance(rehearse, Sampled) and rehearse.beta and learner.fast == "full":
-        raise ValueError(
-            "sleep.rehearse.beta needs a LoRA: the reference policy is the model without it; write "
-            'learner.fast = "lora", or sleep.rehearse.beta = 0'
-        )
     if evaluate.probe or evaluate.speed:
         raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")

@@ -203,6 +203,10 @@ class Vision:
         """Images have no levels."""
         return {}
 
+    def monitors(self, mind: Mind, seed: int) -> dict[str, float]:
+        """Images have no monitors yet."""
+        return {}
+
     def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:
         """Classes have no levels."""
         return {}

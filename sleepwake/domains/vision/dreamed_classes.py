@@ -1,7 +1,7 @@
 """Classes that never existed: what the dreamer keeps of them, how they get rows by night, and what they are by day."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -100,7 +100,9 @@ class Classes:
     def __init__(self, settings: ClassesRehearsal, space: Space) -> None:
         self.settings, self.space = settings, space
 
-    def rehearse(self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Batch, Verdicts, Facts]:
+    def rehearse(
+        self, mind: Mind, dusk: Callable[[], Mind], material: Batch, verdicts: Verdicts | None, rate: float, seed: int
+    ) -> tuple[Batch, Verdicts, Facts]:
         """Adopt the challenges whose dreams were accepted, as far as there are slots; train the learner in place on all dreamed classes.
 
         Args:

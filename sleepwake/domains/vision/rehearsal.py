@@ -1,5 +1,7 @@
 """Rehearsal: the learner trains by night on what the judge accepted."""
 
+from collections.abc import Callable
+
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.night_settings import SupervisedRehearsal
 from sleepwake.domains.vision.training import Answered, Shuffled, Source, Term, train
@@ -14,7 +16,9 @@ class Supervised:
     def __init__(self, settings: SupervisedRehearsal, space: Space) -> None:
         self.settings, self.space = settings, space
 
-    def rehearse(self, mind: Mind, material: Batch, verdicts: Verdicts | None, rate: float, seed: int) -> tuple[Batch, Verdicts, Facts]:
+    def rehearse(
+        self, mind: Mind, dusk: Callable[[], Mind], material: Batch, verdicts: Verdicts | None, rate: float, seed: int
+    ) -> tuple[Batch, Verdicts, Facts]:
         """Train the learner in place; `learned` is the share of accepted dreams answered as intended after it and not before.
 
         Args:

@@ -1,0 +1,90 @@
+"""Answers in several formats: rules, values, the guard that keeps formats, and the floors that roll a collapse back."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sleepwake.domains.language.families import families
+from sleepwake.domains.language.formats import FORMATS, SHARES, Formats, carries
+from sleepwake.domains.language.grpo import NICHE, Reward, by_family
+from sleepwake.domains.language.judges import Majority
+from sleepwake.domains.language.monitors import form_shares
+from sleepwake.domains.language.night_settings import Majority as MajoritySettings
+from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.morning import Gate, watched
+from sleepwake.roles import Guard
+
+GUARD = Guard()
+FAMILIES = families(GUARD, ("formats", "addition", "copy"))
+SUMS = Formats(GUARD)
+WRITTEN = {"plain": "150", "worked": "10+150", "marked": "+051"}
+"""12 + 39 = 51, lowest digit first 21 + 93 = 150."""
+
+
+def test_formats_by_hand() -> None:
+    assert carries("21+93") == "10"
+    for name, text in WRITTEN.items():
+        assert SUMS.form(text) == name
+        assert SUMS.value(text) == "150"
+        assert SUMS.verify("21+93", text)
+    assert not SUMS.verify("21+93", "+150")
+
+
+@given(st.integers(1, 12), st.integers(0, 1000))
+def test_every_answer_of_a_day_says_the_sum_and_follows_one_rule(level: int, seed: int) -> None:
+    problem = SUMS.sample(level, Random(seed))
+    answer = SUMS.solve(problem)
+    assert SUMS.value(answer) == FAMILIES["addition"].solve(problem)
+    assert SUMS.verify(problem, answer)
+    assert sum(bool(rule.fullmatch(answer)) for rule in FORMATS.values()) == 1
+    assert SUMS.solve(problem) == answer, "a problem has one answer in the day's data"
+
+
+def test_the_day_shows_formats_in_their_shares() -> None:
+    draws = Random(1)
+    seen = [SUMS.form(SUMS.solve(SUMS.sample(4, draws))) for _ in range(4000)]
+    for name, hundredths in SHARES.items():
+        assert abs(seen.count(name) / 4000 - hundredths / 100) < 0.03, "four standard errors of the commonest"
+
+
+@pytest.mark.parametrize("text", ["", "+", "1+", "1+2+3", "a", "++1"])
+def test_what_follows_no_rule_is_malformed(text: str) -> None:
+    assert not SUMS.answer_formed(text)
+    assert SUMS.form(text) == ""
+
+
+def test_a_vote_counts_what_answers_say() -> None:
+    problem = Problem("formats", "21+93")
+    attempts = Batch((Line(problem, "11+150", 2), Line(problem, "+051", 2), Line(problem, "151", 3)))
+    rewards = Majority(MajoritySettings(type="majority"), FAMILIES, GUARD, None).rewards(attempts, 1)
+    assert rewards == [pytest.approx(4 / 7), pytest.approx(4 / 7), 0.0]
+
+
+def test_shares_of_formats_leave_malformed_answers_out() -> None:
+    problem = Problem("formats", "21+93")
+    lines = tuple(Line(problem, text, votes) for text, votes in (("150", 3), ("+051", 1), ("", 5), ("1+2+3", 2)))
+    assert form_shares(Batch(lines), FAMILIES) == {"plain": 0.75, "marked": 0.25}
+    assert form_shares(Batch((Line(Problem("copy", "12"), "12"),)), FAMILIES) == {}
+    assert by_family([problem, problem], ["", "plain"]) == {"formats": {"plain": 1.0}}
+
+
+def test_what_has_become_rare_is_worth_more_and_wrong_answers_nothing() -> None:
+    reward = Reward(None, {"formats": {"plain": 0.5, "worked": 0.3, "marked": 0.2}}, 1.0, 0)  # type: ignore[arg-type]
+    reward.shares.append({"formats": {"plain": 0.89, "worked": 0.1, "marked": 0.01}})
+    assert reward._shared("formats", "plain", 1.0) < 1.0 < reward._shared("formats", "worked", 1.0) <= NICHE
+    assert reward._shared("formats", "marked", 1.0) == NICHE
+    assert reward._shared("formats", "marked", 0.0) == 0.0
+
+
+def test_a_floor_refuses_a_collapse_and_nothing_else() -> None:
+    word, before = Gate(True, "no probe fell"), {"format:plain": 0.5, "format:marked": 0.2, "vendi": 20.0}
+    floors = {"format": 0.5}
+    assert watched(word, before, {"format:plain": 0.9, "format:marked": 0.1, "vendi": 1.0}, floors) == word, "half is left"
+    assert not watched(word, before, {"format:plain": 1.0, "vendi": 20.0}, floors).accepted, "gone, so no longer named"
+    refused = watched(word, before, {**before, "vendi": 9.0}, {"vendi": 0.5})
+    assert not refused.accepted
+    assert "vendi 20.000 -> 9.000 (floor 10.000)" in refused.reason
+    lost = watched(Gate(False, "lost: x"), before, {**before, "vendi": 9.0}, {"vendi": 0.5})
+    assert lost.reason.startswith("lost: x; collapsed")
