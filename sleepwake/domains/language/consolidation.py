@@ -72,7 +72,7 @@ class Lesson:
 class Distil:
     """Soft-target distillation of one night."""
 
-    def __init__(self, chosen: night_settings.Distil, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: night_settings.Distilling, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
     def consolidate(self, mind: Mind, dusk: Mind, seed: int) -> Facts:

@@ -5,7 +5,7 @@ encodings (Kazemnejad et al. 2023, arXiv 2305.19466); a night lives on that.
 """
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -20,6 +20,7 @@ from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.generation import complete
+from sleepwake.domains.language.night_settings import Shape
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.tokenizer import BOS, EOS, PAD, SIGN, VOCABULARY, encode
 from sleepwake.domains.language.training import Loss, train
@@ -66,17 +67,58 @@ class Characters:
     def __init__(
         self, chosen: settings.Learner, wake: settings.Wake, families: Mapping[str, Family], seed: int, device: torch.device
     ) -> None:
-        self.settings, self.wake, self.families, self.seed = chosen, wake, families, seed
+        self.wake, self.families, self.seed = wake, families, seed
         self.device = device
         self.known: tuple[str, ...] = ()
-        self.lasting: nn.Module = network(chosen, derive(seed, "weights"), device)
+        self._build(chosen)
+
+    def _build(self, chosen: settings.Learner) -> None:
+        """Fresh weights of a shape."""
+        self.settings = chosen
+        self.lasting: nn.Module = network(chosen, derive(self.seed, "weights"), self.device)
         self.model: nn.Module = self.lasting
         if chosen.fast == "lora":
             adapter = LoraConfig(r=chosen.rank, lora_alpha=2 * chosen.rank, target_modules="all-linear", task_type="CAUSAL_LM")
-            with tensors.seeded(derive(seed, "adapter"), device), warnings.catch_warnings():
+            with tensors.seeded(derive(self.seed, "adapter"), self.device), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # PEFT reads transformers' old name
                 self.model = get_peft_model(self.lasting, adapter)
         self.model.eval()
+
+    @property
+    def shape(self) -> dict[str, int]:
+        """Width, layers, heads and expansion; a night may enlarge them."""
+        return {name: getattr(self.settings, name) for name in Shape.model_fields}
+
+    def grow(self, shape: Mapping[str, int], start: str, seed: int) -> frozenset[str]:
+        """Become larger.
+
+        Args:
+            shape: the new one.
+            start: "fresh": random weights; "copy": the old blocks stay as they are, the new ones on top begin without effect, and
+                answers are what they were.
+            seed: of new weights.
+
+        Returns:
+            names of the lasting weights that came along and are to stay as they are.
+        """
+        old = self.lasting_state()
+        before = self.settings
+        self._build(before.model_copy(update=dict(shape)))
+        fresh = network(self.settings, seed, self.device).state_dict()
+        if start == "copy":
+            for layer in range(before.layers, self.settings.layers):
+                for name in ("self_attn.o_proj", "mlp.down_proj"):  # what a block adds to the stream
+                    fresh[f"model.layers.{layer}.{name}.weight"].zero_()
+            fresh |= old
+        self._set_lasting(fresh)
+        return frozenset(old) if start == "copy" else frozenset()
+
+    def _set_lasting(self, state: Mapping[str, Tensor]) -> None:
+        """Copy lasting weights, named as the stock model names them; an adapter stays as it is."""
+        own = self.lasting.state_dict()
+        self.lasting.load_state_dict(
+            {key: value if "lora_" in key else state[key.replace(".base_layer", "")] for key, value in own.items()}
+        )
 
     def copy(self) -> Self:
         """A learner of its own with the same state, for judges and teachers."""
@@ -86,6 +128,8 @@ class Characters:
 
     def take(self, other: Self) -> None:
         """Copy another learner's weights and what it has opened; what a trainer added to it is left behind."""
+        if other.shape != self.shape:
+            self._build(other.settings)
         state = other.model.state_dict()
         self.model.load_state_dict({key: state[key] for key in self.model.state_dict()})
         self.known = other.known
@@ -180,13 +224,13 @@ class Characters:
         (written,) = complete(self.model, [prompt], (1.0,) * n, seed, extra=limit + 1 - len(prompt), stop=SIGN)
         return [text[:-1] if text.endswith("=") else text + "?" for text in written]
 
-    def train_only(self, fast: bool) -> None:
-        """Let gradients reach the fast weights or the lasting ones; where all weights are fast, there is no
-        difference.
+    def train_only(self, fast: bool, but: Collection[str] = ()) -> None:
+        """Let gradients reach the fast weights or the lasting ones, but for some by name; where all weights are fast, there is no
+        difference between the two.
         """
-        if self.settings.fast == "lora":
-            for name, parameter in self.model.named_parameters():
-                parameter.requires_grad_(("lora_" in name) == fast)
+        for name, parameter in self.lasting.named_parameters():
+            chosen = self.settings.fast == "full" or ("lora_" in name) == fast
+            parameter.requires_grad_(chosen and name.replace(".base_layer", "") not in but)
 
     def reset_fast(self, seed: int) -> None:
         """Give the LoRA back its first state, in which it changes nothing."""
@@ -205,18 +249,17 @@ class Characters:
         tensors.save_tensors(self.lasting_state(), folder / "model.safetensors")
         if self.settings.fast == "lora":
             tensors.save_tensors(get_peft_model_state_dict(self.model), folder / "adapter_model.safetensors")
-        tensors.save_json({"known": self.known}, folder / "learner.json")
+        tensors.save_json({"known": self.known, "shape": self.shape}, folder / "learner.json")
 
     def load(self, folder: Path) -> None:
-        """Copy weights, adapter and the families opened so far."""
-        own = self.lasting.state_dict()
-        state = tensors.load_tensors(folder / "model.safetensors", self.device)
-        missing = {key: value for key, value in own.items() if "lora_" in key}
-        named = {key: state[key.replace(".base_layer", "")] for key in own if "lora_" not in key}
-        self.lasting.load_state_dict({**missing, **named})
+        """Copy weights, adapter and the families opened so far; become as large as what was saved."""
+        saved = tensors.load_json(folder / "learner.json")
+        if saved.get("shape", self.shape) != self.shape:
+            self._build(self.settings.model_copy(update=saved["shape"]))
+        self._set_lasting(tensors.load_tensors(folder / "model.safetensors", self.device))
         if self.settings.fast == "lora":
             set_peft_model_state_dict(self.model, tensors.load_tensors(folder / "adapter_model.safetensors", self.device))
-        self.known = tuple(tensors.load_json(folder / "learner.json")["known"])
+        self.known = tuple(saved["known"])
 
     def metrics(self) -> Facts:
         """Bytes of all weights and of the adapter, number of weights, families opened."""

@@ -7,6 +7,25 @@ from pydantic import Field, model_validator
 from sleepwake.settings import Own, Settings
 
 
+class Shape(Settings):
+    """The size of a network."""
+
+    width: int = Field(96, ge=8, le=1024, multiple_of=8)
+    """Hidden size; must be a multiple of heads."""
+    layers: int = Field(3, ge=1, le=24)
+    """Transformer blocks."""
+    heads: int = Field(4, ge=1, le=32)
+    """Attention heads."""
+    expansion: int = Field(2, ge=1, le=8)
+    """Width of the feed-forward layer as a multiple of `width`."""
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> Self:
+        if self.width % self.heads or self.width // self.heads % 2:
+            raise ValueError(f"width {self.width} is not an even multiple of heads {self.heads}: write width = {self.heads * 24}")
+        return self
+
+
 class Ladder(Settings):
     """A level per family, raised as verdicts allow."""
 
@@ -254,11 +273,10 @@ class Kto(Compared):
 Rehearse = Annotated[Supervised | Grpo | Rloo | Dpo | Kto, Field(discriminator="type")]
 
 
-class Distil(Settings):
-    """Distillation into the lasting weights: dusk's word on what was known at dusk, the night's on what is new."""
+class Distilling(Settings):
+    """What a night's distillation into the lasting weights needs to know."""
 
-    type: Literal["distil"] = "distil"
-    """On lines that the mind wrote itself and answered with its judge's consent."""
+    type: str
     needs: ClassVar[tuple[str, ...]] = ()
     steps: int = Field(30, ge=1, le=100_000)
     """Optimizer steps a night."""
@@ -271,4 +289,40 @@ class Distil(Settings):
     AdamW, which scales them up, drifts."""
 
 
-Consolidate = Distil
+class Distil(Distilling):
+    """Distillation into the lasting weights: dusk's word on what was known at dusk, the night's on what is new."""
+
+    type: Literal["distil"] = "distil"
+    """On lines that the mind wrote itself and answered with its judge's consent."""
+
+
+class Seed(Distilling):
+    """Knowledge seeding: at the end of the first night the learner is distilled into a larger one (Sleep, arXiv 2606.03979); later nights
+    distil as `distil` does.
+    """
+
+    type: Literal["seed"]
+    """On lines of every practised level that the learner wrote and answered itself."""
+    larger: Shape = Shape(width=160, layers=4)
+    """The size to grow to."""
+    start: Literal["fresh", "copy"] = "fresh"
+    """Random weights, all of which are trained; or the old blocks, which stay as they are, under new ones that begin without effect."""
+    each: int = Field(200, ge=10, le=10_000)
+    """Lines a family and level that the teacher writes."""
+    seed_steps: int = Field(1500, ge=1, le=1_000_000)
+    """Steps off-policy: KL(teacher || student) on whole lines, `batch` a step."""
+    seed_rate: float = Field(1e-3, gt=0, le=1)
+    """Their peak learning rate."""
+    polish: int = Field(50, ge=0, le=100_000)
+    """Steps on-policy: the same on the student's own answers, by TRL's DistillationTrainer."""
+    imitate: int = Field(0, ge=0, le=100_000)
+    """Steps of GRPO with the imitation reward gamma r_sem + (1 - gamma) r_abs on cut-off answers."""
+    polish_rate: float = Field(1e-4, gt=0, le=1)
+    """Learning rate of both."""
+    gamma: float = Field(0.5, ge=0, le=1)
+    """Weight of saying the same against writing the same."""
+    furthest: int = Field(4, ge=0)
+    """Levenshtein distance beyond which r_abs is 0."""
+
+
+Consolidate = Annotated[Distil | Seed, Field(discriminator="type")]

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sleepwake.domains.language.night_settings import Shape
 from sleepwake.settings import CODE, Settings
 
 FamilyName = Literal["reverse", "copy", "sort", "sum", "addition", "parity", "formats"] | Annotated[str, Field(pattern=CODE)]
@@ -49,29 +50,15 @@ class Stream(Settings):
         return self
 
 
-class Learner(Settings):
+class Learner(Shape):
     """A character-level SmolLM3 without positional encoding (NoPE), from scratch."""
 
     type: Literal["characters"] = "characters"
     """Stock transformers class, random initial weights."""
-    width: int = Field(96, ge=8, le=1024, multiple_of=8)
-    """Hidden size; must be a multiple of heads."""
-    layers: int = Field(3, ge=1, le=24)
-    """Transformer blocks."""
-    heads: int = Field(4, ge=1, le=32)
-    """Attention heads."""
-    expansion: int = Field(2, ge=1, le=8)
-    """Width of the feed-forward layer as a multiple of `width`."""
     fast: Literal["full", "lora"] = "full"
     """What rehearsal trains by night: all weights, or a LoRA that consolidation distils into the lasting weights."""
     rank: int = Field(16, ge=1, le=256)
     """Rank of the LoRA; used where fast = "lora"."""
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> Self:
-        if self.width % self.heads or self.width // self.heads % 2:
-            raise ValueError(f"width {self.width} is not an even multiple of heads {self.heads}: write width = {self.heads * 24}")
-        return self
 
 
 class Dreamer(Settings):
@@ -166,7 +153,7 @@ CLASSES: dict[str, dict[str, str]] = {
             "dpo": "preferences:Compared",
             "kto": "preferences:Compared",
         },
-        "consolidate": {"distil": "consolidation:Distil"},
+        "consolidate": {"distil": "consolidation:Distil", "seed": "seeding:Seed"},
     }.items()
 }
 """kind -> type -> "module:Class": the only table of this domain."""

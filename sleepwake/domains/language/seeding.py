@@ -1,0 +1,149 @@
+"""Knowledge seeding: distil the learner into a larger one of the same kind, which lives on (Sleep, arXiv 2606.03979, stage 1).
+
+Off-policy first: KL(teacher || student) on whole lines that the teacher writes and answers, problems included, since the larger one must
+write problems too. Then on-policy, on the student's own answers (GKD, arXiv 2306.13649, by TRL's DistillationTrainer with beta = 0, which
+is the same divergence). Then, where asked for, reinforcement by an imitation reward: the student goes on from a cut-off answer of the
+teacher, and earns r = gamma r_sem + (1 - gamma) r_abs (equations of the paper's section on learning to imitate). The fast weights
+start anew, and the next day goes on with the larger model. Later nights distil as `distil` does.
+"""
+
+import random
+from collections.abc import Sequence
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from datasets import Dataset
+from trl import DistillationConfig, DistillationTrainer, GRPOConfig, GRPOTrainer
+
+from sleepwake.domains import tensors
+from sleepwake.domains.language import night_settings
+from sleepwake.domains.language.consolidation import Distil, Lesson
+from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.problems import Challenge, Line
+from sleepwake.domains.language.tokenizer import tokenizer
+from sleepwake.domains.language.trainers import arguments, prompt, quiet, trained
+from sleepwake.records import Facts
+from sleepwake.roles import Mind
+from sleepwake.seeds import seed as derive
+
+
+class Seed(Distil):
+    """Grows the learner at the end of the first night in which it is not yet of the wanted size."""
+
+    def __init__(self, chosen: night_settings.Seed, levels: int, problem_weight: float) -> None:
+        super().__init__(chosen, levels, problem_weight)
+        self.chosen = chosen
+
+    def consolidate(self, mind: Mind, dusk: Mind, seed: int) -> Facts:
+        """Grow once, distil afterwards; reports each stage's steps and what the teacher taught on."""
+        chosen, learner = self.chosen, mind.learner
+        shape = chosen.larger.model_dump()
+        if learner.shape == shape:
+            return super().consolidate(mind, dusk, seed)
+        teacher = learner.copy()
+        lines = self._lines(mind, teacher, derive(seed, "lines"))
+        if not lines:
+            return {"skipped": "nothing was written"}
+        grown = learner.grow(shape, chosen.start, derive(seed, "weights"))
+        learner.train_only(fast=False, but=grown)
+        lesson = Lesson(learner, (teacher, lines), (teacher, ()), chosen.hard, chosen.batch, seed)
+        off = learner.practise(lesson.draw, chosen.seed_steps, chosen.seed_rate, max(1, chosen.seed_steps // 20), 1.0, lesson.loss)
+        told: dict[str, Any] = {"lines": len(lines), "off_policy": off}
+        with tensors.seeded(seed, learner.device), quiet():
+            if chosen.polish:
+                told["on_policy"] = self._polish(learner, teacher, lines, derive(seed, "polish"))
+            if chosen.imitate:
+                told["imitation"] = self._imitate(learner, lines, derive(seed, "imitate"))
+        learner.train_only(fast=True)
+        learner.model.eval()
+        size = sum(parameter.numel() for parameter in learner.lasting.parameters())
+        return {"steps": off["steps"] + chosen.polish + chosen.imitate, "tokens": off["tokens"], "samples": off["samples"],
+                "parameters": size, **told}  # fmt: skip
+
+    def _lines(self, mind: Mind, teacher: Characters, seed: int) -> list[Line]:
+        """Lines of every level from 1 to the highest that was practised: the teacher's problems, with its own answers."""
+        practised = dict.fromkeys(teacher.known, self.levels)
+        for line in mind.challenger.practice.all():
+            family = line.problem.family
+            practised[family] = max(practised[family], teacher.families[family].level(line.problem.text))
+        challenges = [Challenge(name, level, self.chosen.each) for name in teacher.known for level in range(1, practised[name] + 1)]
+        problems = mind.dreamer.problems(challenges, teacher, seed)
+        answers = teacher.answer(problems)
+        formed = [teacher.families[problem.family].answer_formed(answer) for problem, answer in zip(problems, answers, strict=True)]
+        return [Line(problem, answer) for problem, answer, good in zip(problems, answers, formed, strict=True) if good]
+
+    def _arguments(self, folder: str, learner: Characters, seed: int, steps: int, lines: Sequence[Line]) -> dict[str, Any]:
+        return {
+            **arguments(folder, self.chosen.polish_rate, seed, learner.device),
+            "lr_scheduler_type": "linear",
+            "max_steps": steps,
+            "per_device_train_batch_size": self.chosen.batch,
+            "max_completion_length": max(len(line.answer or "") for line in lines) + 1,
+            "shuffle_dataset": False,
+        }
+
+    def _polish(self, learner: Characters, teacher: Characters, lines: Sequence[Line], seed: int) -> Facts:
+        """On-policy: the student answers, the teacher says what it would have said at each character."""
+        chosen, draws = self.chosen, random.Random(seed)
+        rows = [{"prompt": prompt(learner, line.problem)} for line in draws.choices(lines, k=chosen.polish * chosen.batch)]
+        with TemporaryDirectory() as folder:
+            args = DistillationConfig(**self._arguments(folder, learner, seed, chosen.polish, lines), beta=0.0, temperature=1.0)
+            trainer = DistillationTrainer(
+                model=learner.model, teacher_model=teacher.lasting, args=args, train_dataset=Dataset.from_list(rows),
+                processing_class=tokenizer(),
+            )  # fmt: skip
+            trained(trainer)
+        return {"steps": chosen.polish, "answers": len(rows)}
+
+    def _imitate(self, learner: Characters, lines: Sequence[Line], seed: int) -> Facts:
+        """By GRPO: the student completes cut-off answers of the teacher."""
+        chosen, draws = self.chosen, random.Random(seed)
+        rows = []
+        for line in draws.choices(lines, k=chosen.imitate * chosen.batch // GROUP):
+            answer = line.answer or ""
+            begun = answer[: draws.randrange(len(answer))]
+            rows.append({"prompt": prompt(learner, line.problem) + begun, "family": line.problem.family, "begun": begun, "answer": answer})
+        rewarded: list[float] = []
+
+        def reward(completions: Sequence[str], family: Sequence[str], begun: Sequence[str], answer: Sequence[str], **_: Any) -> list[float]:
+            pairs = zip(family, (start + end for start, end in zip(begun, completions, strict=True)), answer, strict=True)
+            given = [
+                imitation(said, dreamed, learner.same(name, said, dreamed), chosen.gamma, chosen.furthest) for name, said, dreamed in pairs
+            ]
+            rewarded.extend(given)
+            return given
+
+        with TemporaryDirectory() as folder:
+            args = GRPOConfig(**self._arguments(folder, learner, seed, chosen.imitate, lines), num_generations=GROUP, beta=0.0)
+            trained(GRPOTrainer(model=learner.model, reward_funcs=reward, args=args, train_dataset=Dataset.from_list(rows),
+                                processing_class=tokenizer()))  # fmt: skip
+        return {"steps": chosen.imitate, "reward": round(sum(rewarded) / len(rewarded), 6)}
+
+
+GROUP = 4
+"""Completions of each cut-off answer."""
+
+
+def imitation(said: str, dreamed: str, same: bool, gamma: float, furthest: int) -> float:
+    """R = gamma r_sem + (1 - gamma) r_abs, in [0, 1] (arXiv 2606.03979, learning to imitate).
+
+    Args:
+        said: the student's whole answer.
+        dreamed: the teacher's.
+        same: whether both say the same: r_sem.
+        gamma: weight of r_sem.
+        furthest: r_abs = 1 - distance / longest up to this Levenshtein distance, 0 beyond.
+    """
+    far = distance(said, dreamed)
+    close = 1 - far / max(len(said), len(dreamed), 1) if far <= furthest else 0.0
+    return gamma * same + (1 - gamma) * close
+
+
+def distance(one: str, other: str) -> int:
+    """Levenshtein distance: fewest characters inserted, left out or replaced."""
+    row = list(range(len(other) + 1))
+    for at, left in enumerate(one, 1):
+        row, above = [at], row
+        for place, right in enumerate(other, 1):
+            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (left != right)))
+    return row[-1]

@@ -1,0 +1,103 @@
+"""Knowledge seeding: growing, the imitation reward, and a larger learner that knows what the smaller one knew."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from days import contents, day, saved
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.utils import parameters_to_vector
+
+from sleepwake import recipe as recipes
+from sleepwake.domains.language.domain import Language, build
+from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.problems import Problem
+from sleepwake.domains.language.seeding import distance, imitation
+
+RECIPES = Path(__file__).parent.parent / "recipes" / "language"
+TEXT = st.text("01+", max_size=6)
+SEED = "sleep.consolidate={type='seed', larger={width=48, layers=3, heads=2}, batch=32, each=20, seed_rate=4e-3,"
+
+
+def made(*changes: str) -> Language:
+    return build(recipes.load(RECIPES / "tiny.toml", changes, 100), "cpu", ())
+
+
+def weights(one: Characters) -> torch.Tensor:
+    return parameters_to_vector(one.lasting.parameters()).detach()
+
+
+@given(TEXT, TEXT, TEXT)
+def test_distance_is_a_metric(one: str, two: str, three: str) -> None:
+    assert (distance(one, two) == 0) == (one == two)
+    assert distance(one, two) == distance(two, one)
+    assert distance(one, three) <= distance(one, two) + distance(two, three)
+    assert abs(len(one) - len(two)) <= distance(one, two) <= max(len(one), len(two))
+
+
+def test_the_imitation_reward_by_hand() -> None:
+    assert distance("kitten", "sitting") == 3
+    assert imitation("123", "123", True, 0.5, 4) == 1.0
+    assert imitation("124", "123", False, 0.5, 4) == pytest.approx(0.5 * 2 / 3)
+    assert imitation("+21", "12", True, 0.5, 1) == 0.5, "says the same, and is written too differently for more"
+    assert imitation("", "", True, 0.0, 0) == 1.0
+
+
+@pytest.mark.parametrize("fast", ["full", "lora"])
+def test_a_deeper_copy_answers_as_before_and_keeps_the_old_blocks(fast: str) -> None:
+    domain = made(f'learner.fast="{fast}"')
+    mind = domain.mind()
+    day(domain, mind, 0)
+    learner: Characters = mind.learner
+    problems, before = [Problem("reverse", "12"), Problem("reverse", "3")], learner.copy()
+    kept = learner.grow({**learner.shape, "layers": learner.shape["layers"] + 2}, "copy", 7)
+    assert learner.attempt(problems, (0.0, 1.0), 1) == before.attempt(problems, (0.0, 1.0), 1)
+    learner.train_only(fast=False, but=kept)
+    lines = list(domain.examples(domain.tasks[0]).lines[:32])
+    learner.practise(lambda step: lines, 3, 1e-3, 1, 0.1)
+    state, old = learner.lasting_state(), before.lasting_state()
+    assert all(torch.equal(state[key], old[key]) for key in old)
+    assert any(not torch.equal(value, before.lasting_state().get(key, value * 0)) for key, value in state.items() if key not in old)
+
+
+def test_a_grown_learner_is_saved_loaded_and_copied_at_its_size(tmp_path: Path) -> None:
+    domain = made()
+    mind, again = domain.mind(), domain.mind()
+    mind.learner.grow({"width": 48, "layers": 3, "heads": 2, "expansion": 2}, "fresh", 7)
+    again.load(saved(mind, tmp_path / "grown"))
+    assert again.learner.shape == mind.learner.shape
+    assert torch.equal(weights(again.learner), weights(mind.learner))
+    assert torch.equal(weights(mind.learner.copy()), weights(mind.learner))
+    assert contents(saved(again, tmp_path / "again")) == contents(tmp_path / "grown")
+
+
+def night(domain: Language, mind: Any, folder: Path) -> dict[str, Any]:
+    dusk = domain.mind()
+    dusk.load(saved(mind, folder))
+    mind.challenger.propose(mind, 1)
+    with domain.guard.night():
+        return dict(domain.consolidation.consolidate(mind, dusk, 5))
+
+
+def test_a_larger_learner_is_taught_and_lives_on(tmp_path: Path) -> None:
+    """Of what the small one says, a fresh one of twice its width says nearly all after 300 steps; untaught it says none."""
+    domain = made('stream.tasks=[["copy"]]', "wake.steps=200", "dreamer.pool=600", f"{SEED} seed_steps=300, polish=2, imitate=2}}")
+    mind = domain.mind()
+    day(domain, mind, 0)
+    problems = [Problem("copy", f"{n:02d}") for n in range(100)]
+    said = mind.learner.answer(problems)
+    facts = night(domain, mind, tmp_path / "dusk")
+    assert mind.learner.shape["width"] == 48
+    assert facts["parameters"] > 30_000
+    assert facts["on_policy"]["steps"] == facts["imitation"]["steps"] == 2
+    assert 0 < facts["imitation"]["reward"] <= 1
+    agreed = sum(one == other for one, other in zip(mind.learner.answer(problems), said, strict=True))
+    assert sum(text == problem.text for problem, text in zip(problems, said, strict=True)) >= 90, "there is something to teach"
+    assert agreed >= 90
+    before = weights(mind.learner)
+    again = night(domain, mind, tmp_path / "next")
+    assert "parameters" not in again
+    assert not torch.equal(before, weights(mind.learner)), "a later night distils"
+    assert len(before) == len(weights(mind.learner))
