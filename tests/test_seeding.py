@@ -18,7 +18,7 @@ from sleepwake.domains.language.seeding import distance, imitation
 
 RECIPES = Path(__file__).parent.parent / "recipes" / "language"
 TEXT = st.text("01+", max_size=6)
-SEED = "sleep.consolidate={type='seed', larger={width=48, layers=3, heads=2}, batch=32, each=20, seed_rate=4e-3,"
+SEED = "sleep.consolidate={type='seed', larger={width=48, layers=3, heads=2}, batch=32, each=100, seed_rate=3e-3, "
 
 
 def made(*changes: str) -> Language:

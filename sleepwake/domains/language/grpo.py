@@ -89,15 +89,18 @@ class Sampled:
         ]
 
     def _arguments(self, folder: str, rate: float, seed: int, device: torch.device) -> dict[str, Any]:
-        chosen = self.settings
+        chosen, steps = self.settings, self.settings.steps * self.settings.passes
         return {
             **arguments(folder, chosen.rate * rate, seed, device),
-            "lr_scheduler_type": chosen.falling,
+            "lr_scheduler_type": "linear",  # a round has fresh moments, so it begins and ends calmly: constant rates lost the day's levels
+            "warmup_steps": steps // 4,
+            "max_grad_norm": 0.3,
+            "adam_beta2": 0.98,
             "per_device_train_batch_size": chosen.prompts * chosen.generations,
             "num_generations": chosen.generations,
             "num_iterations": chosen.passes,
             "max_completion_length": chosen.longest,
-            "max_steps": chosen.steps * chosen.passes,
+            "max_steps": steps,
             "beta": chosen.beta,
             "shuffle_dataset": False,
         }

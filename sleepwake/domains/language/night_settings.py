@@ -212,8 +212,6 @@ class Sampled(Settings):
     """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
     passes: int = Field(1, ge=1, le=16)
     """Optimizer steps on each step's attempts; from the second on, ratios to the policy that sampled them are clipped."""
-    falling: Literal["constant", "linear"] = "constant"
-    """The rate within a round: constant, or linear down to 0, so that a round ends calmly."""
     beta: float = Field(0.02, ge=0)
     """Weight of the KL divergence to the policy that `anchor` names."""
     anchor: Literal["dusk", "round"] = "round"

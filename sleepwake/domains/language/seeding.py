@@ -49,13 +49,16 @@ class Seed(Distil):
         lesson = Lesson(learner, (teacher, lines), (teacher, ()), chosen.hard, chosen.batch, seed)
         off = learner.practise(lesson.draw, chosen.seed_steps, chosen.seed_rate, max(1, chosen.seed_steps // 20), 1.0, lesson.loss)
         told: dict[str, Any] = {"lines": len(lines), "off_policy": off}
-        with tensors.seeded(seed, learner.device), quiet():
-            if chosen.polish:
-                told["on_policy"] = self._polish(learner, teacher, lines, derive(seed, "polish"))
-            if chosen.imitate:
-                told["imitation"] = self._imitate(learner, lines, derive(seed, "imitate"))
+        if chosen.polish or chosen.imitate:
+            twin = learner.copy()  # TRL replaces `forward` on what it trains
+            twin.train_only(fast=False, but=grown)
+            with tensors.seeded(seed, learner.device), quiet():
+                if chosen.polish:
+                    told["on_policy"] = self._polish(twin, teacher, lines, derive(seed, "polish"))
+                if chosen.imitate:
+                    told["imitation"] = self._imitate(twin, lines, derive(seed, "imitate"))
+            learner.take(twin)
         learner.train_only(fast=True)
-        learner.model.eval()
         size = sum(parameter.numel() for parameter in learner.lasting.parameters())
         return {"steps": off["steps"] + chosen.polish + chosen.imitate, "tokens": off["tokens"], "samples": off["samples"],
                 "parameters": size, **told}  # fmt: skip
