@@ -83,14 +83,13 @@ def run_morning(phase: Phase) -> Progress:
     slept = _tests(phase)
     phase.note("gated", kind="morning", accepted=word.accepted, reason=word.reason, before=plain(progress.before), after=plain(after),
                **monitored(progress.monitors, monitors))  # fmt: skip
-    with phase.watch():
-        risen = level(mind) - level(phase.dusk())
-        if not word.accepted:
+    rose = level(mind) - progress.level if word.accepted else None
+    if not word.accepted:
+        with phase.watch():
             mind.load(phase.commits[progress.dusk], but=("probes",))
     if recipe.evaluate.audit:
         _audit_gate(phase, slept, word.accepted)
     evaluate(phase, "morning", progress.day)
-    rose = risen if word.accepted else None
     return replace(progress, rollbacks=progress.rollbacks + (not word.accepted), rounds=(), rose=rose, learned_by_night=0.0)
 
 

@@ -77,9 +77,9 @@ class Phase:
         return seeds.seed(self.recipe.seed, self.step, self.name, stage, role)
 
     def dusk(self) -> Mind:
-        """The mind as it was when this night began."""
+        """The mind as it was when this night began; in a night's first round, the last commit."""
         mind = self.domain.mind()
-        mind.load(self.commits[self.progress.dusk])
+        mind.load(self.commits[self.progress.dusk] if self.progress.asleep else self.commit)
         return mind
 
     def save(self, progress: Progress) -> None:

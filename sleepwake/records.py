@@ -103,6 +103,7 @@ class Progress:
         round: rounds of the current night so far.
         dusk: step whose commit the current night started from.
         before: probes at dusk.
+        level: the challenger's mean level at dusk.
         monitors: how diverse the mind was at dusk, by name, where the recipe sets floors.
         latest: probes after the last round that stood.
         rounds: the current night's rounds.
@@ -122,6 +123,7 @@ class Progress:
     round: int = 0
     dusk: int = 0
     before: tuple[Probe, ...] = ()
+    level: float = 0.0
     monitors: Mapping[str, float] = field(default_factory=dict)
     latest: tuple[Probe, ...] = ()
     rounds: tuple[RoundRecord, ...] = ()

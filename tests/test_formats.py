@@ -1,11 +1,13 @@
 """Answers in several formats: rules, values, the guard that keeps formats, and the floors that roll a collapse back."""
 
+from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sleepwake import recipebook, session
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.formats import FORMATS, SHARES, Formats, carries
 from sleepwake.domains.language.grpo import NICHE, Reward, by_family
@@ -88,3 +90,20 @@ def test_a_floor_refuses_a_collapse_and_nothing_else() -> None:
     assert "vendi 20.000 -> 9.000 (floor 10.000)" in refused.reason
     lost = watched(Gate(False, "lost: x"), before, {**before, "vendi": 9.0}, {"vendi": 0.5})
     assert lost.reason.startswith("lost: x; collapsed")
+
+
+def test_a_guarded_night_runs_from_its_first_round_and_a_floor_is_journaled(tmp_path: Path) -> None:
+    """Dusk is asked for in the first round already: formats are compared with its shares, answers held near its own."""
+    changes = ['stream.tasks=[["formats"]]', 'learner.fast="full"', 'sleep.rehearse.anchor="dusk"', "sleep.rehearse.niche=1",
+               "morning.floors={format=0.01, vendi=1.0}", "sleep.rehearse.steps=2"]  # fmt: skip
+    opened = session.start(recipebook.find("language/tiny-grpo"), changes, 100, tmp_path / "run", False, "cpu", None, 0.0)
+    assert opened.go_on(lambda _: None)
+    events = session.committed(tmp_path / "run")
+    rounds = [event for event in events if event["event"] == "gated" and event["kind"] == "round"]
+    assert len(rounds) == 2
+    for event in rounds:
+        before, after = event["monitors"]["before"], event["monitors"]["after"]
+        assert {"vendi", "variety", "distinct_3", "effective_formats", "format:plain"} <= set(before)
+        assert event["undone"] or after["vendi"] >= before["vendi"], "a floor of 1 lets nothing be lost"
+    facts = next(event["facts"] for event in events if event["event"] == "staged" and event["stage"] == "rehearse")
+    assert len(facts["formats"]["formats"]) == 2

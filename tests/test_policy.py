@@ -74,3 +74,15 @@ def test_steps_by_hand_must_be_possible() -> None:
     with pytest.raises(RunFolderError, match="no task is left"):
         ask("wake", Decision("stop", ""), Progress(step=3, day=1, phase="morning"), plan)
     assert ask("sleep", Decision("wake", ""), Progress(step=1, day=1, phase="wake"), plan).action == "round"
+
+
+def test_nights_without_new_data_need_a_level_that_rose() -> None:
+    policy, plan = Schedule(nights=5, ungrounded=2), Plan(1, 3, {})
+    morning = Progress(step=9, day=1, night=2, phase="morning", rose=0.0)
+    assert decide(policy, replace(morning, night=1), plan).action == "round"
+    capped = decide(policy, morning, plan)
+    assert (capped.action, "without new data" in capped.reason) == ("stop", True)
+    assert decide(policy, replace(morning, rose=None), plan).action == "stop", "rolled back"
+    assert decide(policy, replace(morning, rose=0.5), plan).action == "round"
+    assert decide(policy, replace(morning, day=1), Plan(2, 3, {})).action == "wake", "new data ends it"
+    assert decide(Schedule(nights=5), morning, plan).action == "round"

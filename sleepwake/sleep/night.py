@@ -53,10 +53,8 @@ def _fall_asleep(phase: Phase) -> Progress:
     phase.call(probes.draw, mind, phase.seed("probe", "dreamer"))
     before = phase.call(probes.score, mind.learner, phase.seed("probe", "before"))
     progress = phase.progress
-    monitors = morning.look(phase)
-    return replace(
-        progress, night=progress.night + 1, round=0, rounds=(), dusk=progress.step, before=before, latest=before, monitors=monitors
-    )
+    return replace(progress, night=progress.night + 1, round=0, rounds=(), dusk=progress.step, before=before, latest=before,
+                   level=morning.level(mind), monitors=morning.look(phase))  # fmt: skip
 
 
 def _stage(phase: Phase, name: str, work: Work, progress: Progress) -> tuple[Work, Progress]:

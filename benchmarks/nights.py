@@ -1,0 +1,101 @@
+"""Language nights side by side: frontiers, times to a level, the boundary; GRPO, seeding, the echo chamber, all skills and the arms.
+
+    python benchmarks/nights.py --arms grpo "grpo: supervised" --seeds 0-4            # run what the ledgers lacks, then print
+    python benchmarks/nights.py --print
+
+Ledgers, one JSON line each: benchmarks/results/nights.jsonl (a finished run) and boundary.jsonl (100 problems a level, 512 samples each,
+before the first night and after the last). Seeds 0 to 4; settings were settled on seeds 100 and up. Times are of phases as the journal
+has them: compare runs made beside each other only.
+"""
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from sleepwake import session
+from sleepwake.engines import Processes
+from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
+
+LEDGER = Path("benchmarks/results/nights.jsonl")
+BOUNDARY = Path("benchmarks/results/boundary.jsonl")
+RUNS = Path("checkpoints/nights")
+GUARDED = ("sleep.rehearse.niche=2",)
+ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "grpo": ("language/frontier-grpo", ()),
+    "grpo: supervised": ("language/frontier-grpo", ('sleep.rehearse={type="supervised", easy=0.3}', "dreamer.attempts=5")),
+    "grpo: random reward": ("language/frontier-grpo", ('judge={type="random"}',)),
+    "frontier": ("language/frontier", ()),
+    "frontier: random reward": ("language/frontier-random", ()),
+    "frontier: oracle": ("language/frontier", ('judge={type="oracle"}',)),
+    "frontier: no nights, equal compute": ("language/frontier", ("policy.nights=0", "wake.steps=6000", 'morning.probes="none"')),
+    "frontier: no consolidation": ("language/frontier", ('sleep.stages=["challenge", "dream", "judge", "rehearse"]',)),
+    "frontier: no guards": ("language/frontier", ("morning.tolerance=1",)),
+    "seeding": ("language/seeding", ()),
+    "seeding: none": ("language/seeding", ('sleep.consolidate={type="distil"}',)),
+    "echo": ("language/echo-chamber", ()),
+    "echo: guarded": ("language/echo-chamber", GUARDED),
+    "all skills": ("language/all-skills", ()),
+    "all skills: no nights": ("language/all-skills-nosleep", ()),
+}
+"""Recipe and what is said beyond it."""
+REACHED = {"grpo", "grpo: random reward", "frontier", "frontier: random reward", "echo", "echo: guarded"}
+"""Arms whose boundary is measured."""
+
+
+def measure(name: str, arm: Arm, tell: Any) -> None:
+    """Measure an arm's boundary once, from the run's folder."""
+    folder = RUNS / f"{arm.recipe.replace('/', '-')}-{arm.seed}-{arm.key[:6]}"
+    if not folder.exists() or any(line["recipe_sha256"] == arm.key for line in read_ledger(BOUNDARY)):
+        return
+    few = name.startswith("echo")
+    found = session.measure_boundary(session.reopen(folder, None, "cpu", None, tell, 0.0, False), 100, 128 if few else 512)
+    with BOUNDARY.open("a") as file:
+        file.write(json.dumps({"recipe_sha256": arm.key, "arm": arm.name, "seed": arm.seed, "boundary": found}) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    tell(f"{arm.name} seed {arm.seed}: boundary measured")
+
+
+def row(name: str, lines: list[dict[str, Any]]) -> str:
+    """An arm's line of the table."""
+    summaries = [line["summary"] for line in lines]
+    families = sorted(summaries[0]["frontier"])
+    ends = ", ".join(f"{family} " + "/".join(str(one["frontier"][family]["end"]) for one in summaries) for family in families)
+    kept = sum(night["accepted"] is True for one in summaries for night in one["nights"])
+    nights = sum(len(one["nights"]) for one in summaries)
+    wall = "/".join(f"{one['wall_s']:.0f}" for one in summaries)
+    scores = "/".join(f"{one['acc']:.3f}" for one in summaries)
+    return f"| {name} | {', '.join(str(line['seed']) for line in lines)} | {ends} | {scores} | {kept} of {nights} | {wall} |"
+
+
+def main() -> None:
+    """Run what is missing, print a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--print", action="store_true", dest="only_print")
+    parser.add_argument("--seeds", default="0-4")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS), metavar="ARM")
+    parser.add_argument("--no-boundary", action="store_true")
+    args = parser.parse_args()
+    seeds = parse_seeds(args.seeds)
+    wanted = {name: [Arm(ARMS[name][0], seed, ARMS[name][1]) for seed in seeds] for name in args.arms}
+
+    def tell(text: str) -> None:
+        print(text, flush=True)
+
+    if not args.only_print:
+        for name, arms in wanted.items():
+            sweep(arms, LEDGER, RUNS, Processes(args.jobs), [], tell)
+            for arm in arms if name in REACHED and not args.no_boundary else ():
+                measure(name, arm, tell)
+    runs = {line["recipe_sha256"]: line for line in read_ledger(LEDGER)}
+    print("\n| arm | seeds | frontier at the end, by seed | day's levels | nights kept | seconds |\n" + "| --- " * 6 + "|")
+    for name, arms in wanted.items():
+        if lines := [runs[arm.key] for arm in arms if arm.key in runs]:
+            print(row(name, lines))
+
+
+if __name__ == "__main__":
+    main()
