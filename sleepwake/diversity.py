@@ -91,3 +91,13 @@ def vendi(texts: Sequence[str], kernel: Callable[[str, str], float] = trigram_co
 def effective_prompts(rewards: Sequence[Sequence[float]]) -> float:
     """The share of groups of attempts whose rewards differ: the others teach a group-relative trainer nothing (DAPO, arXiv 2503.14476)."""
     return fmean(max(group) > min(group) for group in rewards)
+
+
+def distance(one: str, other: str) -> int:
+    """Levenshtein distance: fewest characters inserted, left out or replaced."""
+    row = list(range(len(other) + 1))
+    for at, left in enumerate(one, 1):
+        row, above = [at], row
+        for place, right in enumerate(other, 1):
+            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (left != right)))
+    return row[-1]

@@ -43,6 +43,7 @@ NEEDED = {
     "rloo": "beta=0, steps=2, prompts=4, generations=2, longest=8",
     "dpo": "steps=2, batch=8",
     "kto": "steps=2, batch=8",
+    "learned": "steps=2, prompts=4, generations=4, problems=8",
     "seed": "larger={width=48, layers=2, heads=2}, seed_steps=5, polish=1, imitate=1, each=10, batch=8",
 }
 BESIDE = {

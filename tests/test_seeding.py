@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from torch.nn.utils import parameters_to_vector
 
 from sleepwake import recipe as recipes
+from sleepwake.diversity import distance
 from sleepwake.domains.language.domain import Language, build
 from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.problems import Problem
-from sleepwake.domains.language.seeding import distance, imitation
+from sleepwake.domains.language.seeding import imitation
 
 RECIPES = Path(__file__).parent.parent / "recipes" / "language"
 TEXT = st.text("01+", max_size=6)

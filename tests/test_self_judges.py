@@ -9,7 +9,9 @@ import torch
 from sleepwake import recipe as recipes
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.domain import build
+from sleepwake.domains.language.ensembles import Ensemble
 from sleepwake.domains.language.families import families
+from sleepwake.domains.language.judges import Opinions
 from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.likelihood import certainty, chosen, over_answers
 from sleepwake.domains.language.problems import Batch, Line, Problem
@@ -84,3 +86,22 @@ def test_what_is_well_known_is_sure_and_confident_errors_are_not_seen(copier: Ch
     assert len(errors) >= 10
     rewards = judge.rewards(Batch(tuple(errors)), 1)
     assert sum(reward or 0 for reward in rewards) / len(errors) > sum(reward or 0 for reward in unsure) / 20
+
+
+class Says(Opinions):
+    """Gives what it was told to."""
+
+    def __init__(self, given: list[float | None]) -> None:
+        super().__init__(FAMILIES, 0.5)
+        self.given = given
+
+    def rewards(self, attempts: Batch, seed: int) -> list[float | None]:
+        return self.given
+
+
+def test_an_ensemble_abstains_where_its_members_differ() -> None:
+    judge = Ensemble(night_settings.Ensemble(type="ensemble"), FAMILIES, GUARD, lambda: None)  # type: ignore[arg-type, return-value]
+    attempts = Batch(tuple(Line(Problem("copy", str(n)), str(n)) for n in range(5)))
+    judge.members = [Says([1.0, 0.9, 0.2, None, None]), Says([0.6, 0.1, 0.4, 0.7, None])]
+    assert judge.rewards(attempts, 1) == [1.0, None, 0.0, 1.0, None]
+    assert judge.verdicts(attempts, 1).accepted == (True, False, False, True, False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
@@ -23,8 +24,9 @@ class Ladder:
         practice: accepted lines.
     """
 
-    def __init__(self, chosen: night_settings.Ladder, families: Mapping[str, Family], first: int) -> None:
-        self.settings, self.families, self.first = chosen, families, first
+    def __init__(self, chosen: night_settings.Rungs, families: Mapping[str, Family], first: int) -> None:
+        self.settings: Any = chosen
+        self.families, self.first = families, first
         self.levels: dict[str, int] = {}
         self.shares: dict[str, dict[str, float]] = {}
         self.practice = Practice(chosen.practice)
@@ -58,7 +60,7 @@ class Ladder:
         """
         accepted = material.select(verdicts.accepted)
         self.shares.update({challenge.family: {} for challenge in challenges})
-        for family, level, _ in challenges:
+        for family, level, *_ in challenges:
             tried = of_level(material, self.families[family], family, level)
             solved = of_level(accepted, self.families[family], family, level)
             share = self._share(tried, solved)

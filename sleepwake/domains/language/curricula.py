@@ -110,7 +110,7 @@ class Curriculum:
         """Note each challenged level's share; accepted lines become practice."""
         accepted = material.select(verdicts.accepted)
         self.shares.update({challenge.family: {} for challenge in challenges})
-        for family, level, _ in challenges:
+        for family, level, *_ in challenges:
             asked, solved = (of_level(batch, self.families[family], family, level) for batch in (material, accepted))
             problems = len(asked.by_problem())
             share = round(len(solved.by_problem()) / problems, 6) if problems else 0.0

@@ -50,6 +50,9 @@ class ModelDreamer:
         pools: dict[str, list[str]] = {}
         for at, challenge in enumerate(challenges):
             family = challenge.family
+            if challenge.texts:
+                dreamed.update(dict.fromkeys(Problem(family, text) for text in challenge.texts))
+                continue
             if family not in pools:
                 pools[family] = self.pieces(family, learner, derive(seed, "pieces", family))
             if not pools[family]:

@@ -26,31 +26,37 @@ class Shape(Settings):
         return self
 
 
-class Ladder(Settings):
-    """A level per family, raised as verdicts allow."""
+class Rungs(Settings):
+    """What challengers that count one level a family have in common."""
 
-    type: Literal["ladder"] = "ladder"
-    """One step up when enough was accepted."""
+    type: str
     problems: int = Field(150, ge=4, le=10_000)
     """Problems a family and round, spread evenly over the challenged levels."""
-    ahead: int = Field(2, ge=0, le=20)
-    """Most levels beyond the current one that are challenged too: where the learner already answers some, they teach
-    more than the current one."""
     by: Literal["problems", "attempts"] = "problems"
     """A level's share: of problems with an accepted attempt, or of attempts that say what was accepted. Where a trainer samples many
     attempts a problem, one of them is soon accepted while the others are wrong."""
-    hope: float = Field(0.3, ge=0, le=1)
-    """That share at a level in the last round, from which the level above it is challenged too."""
-    push: int = Field(3, ge=1, le=20)
-    """Where fewer than `hope` were accepted at the current level in the last round, so many times more problems are set."""
-    lead: int = Field(8, ge=0)
-    """A family that is more than this many levels above the slowest one is not challenged."""
     raise_at: float = Field(0.85, gt=0, le=1)
-    """Share of problems with an accepted attempt from which the level rises."""
+    """Share from which the level rises."""
     lower_at: float = Field(0.1, ge=0, lt=1)
     """Share below which the level falls by one (never below the first level above the day's)."""
     practice: int = Field(150, ge=1, le=10_000)
     """Accepted lines kept for practice, a family and level."""
+
+
+class Ladder(Rungs):
+    """A level per family, raised as verdicts allow."""
+
+    type: Literal["ladder"] = "ladder"
+    """One step up when enough was accepted."""
+    ahead: int = Field(2, ge=0, le=20)
+    """Most levels beyond the current one that are challenged too: where the learner already answers some, they teach
+    more than the current one."""
+    hope: float = Field(0.3, ge=0, le=1)
+    """Share at a level in the last round from which the level above it is challenged too."""
+    push: int = Field(3, ge=1, le=20)
+    """Where fewer than `hope` were accepted at the current level in the last round, so many times more problems are set."""
+    lead: int = Field(8, ge=0)
+    """A family that is more than this many levels above the slowest one is not challenged."""
 
 
 class Curriculum(Settings):
@@ -103,7 +109,28 @@ class Prioritised(Curriculum):
     """Share of the weight that goes by rounds since a level was tried."""
 
 
-Challenger = Annotated[Ladder | Uncertainty | Learnability | Progress | Prioritised, Field(discriminator="type")]
+class Learned(Rungs):
+    """The model writes the problems itself, under a LoRA of its own that GRPO trains on validity x learnability x novelty."""
+
+    type: Literal["learned"]
+    """On the learner as it stands; needs learner.fast = "full"."""
+    rank: int = Field(8, ge=1, le=256)
+    """Of the LoRA."""
+    steps: int = Field(6, ge=1, le=10_000)
+    """GRPO steps a round."""
+    prompts: int = Field(16, ge=1, le=1024)
+    """Beginnings a step, and a family."""
+    generations: int = Field(8, ge=2, le=128)
+    """Problems written from each beginning."""
+    rate: float = Field(1e-3, gt=0, le=1)
+    """Learning rate."""
+    attempts: int = Field(4, ge=1, le=64)
+    """The learner's attempts at each problem, of which the judge's accepted share is p."""
+    archive: int = Field(2000, ge=1, le=1_000_000)
+    """Newest problems kept a family."""
+
+
+Challenger = Annotated[Ladder | Uncertainty | Learnability | Progress | Prioritised | Learned, Field(discriminator="type")]
 
 
 class Metamorphic(Settings):
@@ -162,7 +189,19 @@ class Oracle(Settings):
     """Reward = 1 for a right answer."""
 
 
-Judge = Annotated[Metamorphic | Majority | SelfCertainty | Cycle | Random | Oracle | Own, Field(discriminator="type")]
+Member = Annotated[Metamorphic | Majority | SelfCertainty | Cycle, Field(discriminator="type")]
+
+
+class Ensemble(Settings):
+    """Several judges that must agree."""
+
+    type: Literal["ensemble"]
+    """Reward = 1 where all that can tell accept, 0 where all refuse; an abstention where they differ."""
+    of: tuple[Member, ...] = Field((Metamorphic(), Cycle(type="cycle")), min_length=2)
+    """The judges, e.g. [{ type = "metamorphic" }, { type = "cycle" }]."""
+
+
+Judge = Annotated[Metamorphic | Majority | SelfCertainty | Cycle | Random | Oracle | Ensemble | Own, Field(discriminator="type")]
 
 
 class Supervised(Settings):

@@ -53,11 +53,12 @@ class Batch:
 
 
 class Challenge(NamedTuple):
-    """Practise this many problems of a family at a level."""
+    """Practise this many problems of a family at a level; where the challenger wrote them itself, these."""
 
     family: str
     level: int
     problems: int
+    texts: tuple[str, ...] = ()
 
 
 def gathered(problems: Sequence[Problem], answers: Sequence[Sequence[str]]) -> Batch:

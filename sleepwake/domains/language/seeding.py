@@ -15,6 +15,7 @@ from typing import Any
 from datasets import Dataset
 from trl import DistillationConfig, DistillationTrainer, GRPOConfig, GRPOTrainer
 
+from sleepwake.diversity import distance
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.consolidation import Distil, Lesson
@@ -140,13 +141,3 @@ def imitation(said: str, dreamed: str, same: bool, gamma: float, furthest: int) 
     far = distance(said, dreamed)
     close = 1 - far / max(len(said), len(dreamed), 1) if far <= furthest else 0.0
     return gamma * same + (1 - gamma) * close
-
-
-def distance(one: str, other: str) -> int:
-    """Levenshtein distance: fewest characters inserted, left out or replaced."""
-    row = list(range(len(other) + 1))
-    for at, left in enumerate(one, 1):
-        row, above = [at], row
-        for place, right in enumerate(other, 1):
-            row.append(min(above[place] + 1, row[-1] + 1, above[place - 1] + (left != right)))
-    return row[-1]

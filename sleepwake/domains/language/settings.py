@@ -134,6 +134,7 @@ CLASSES: dict[str, dict[str, str]] = {
         "dreamer": {"model": "dreamers:ModelDreamer"},
         "challenger": {
             "ladder": "challengers:Ladder",
+            "learned": "learned_challenger:Learned",
             **dict.fromkeys(("uncertainty", "learnability", "progress", "prioritised"), "curricula:Curriculum"),
         },
         "judge": {
@@ -143,6 +144,7 @@ CLASSES: dict[str, dict[str, str]] = {
             "cycle": "self_judges:Cycle",
             "random": "judges:Random",
             "oracle": "judges:Oracle",
+            "ensemble": "ensembles:Ensemble",
         },
         "memory": {"none": "memory:NoMemory", "generated": "memory:GeneratedMemory", "exact": "memory:ExactMemory"},
         "probes": {"kept": "probes:Kept", "dreamed": "probes:Dreamed"},
@@ -159,11 +161,15 @@ CLASSES: dict[str, dict[str, str]] = {
 """kind -> type -> "module:Class": the only table of this domain."""
 
 
-def check_together(evaluate: Any) -> None:
+def check_together(learner: Learner, challenger: Any, evaluate: Any) -> None:
     """Refuse sections that don't go together.
 
     Raises:
         ValueError: with what is wrong and the line to write.
     """
+    if challenger.type == "learned" and learner.fast != "full":
+        raise ValueError(
+            'challenger.type = "learned" lays a LoRA of its own over the learner, which must have none: write learner.fast = "full"'
+        )
     if evaluate.probe or evaluate.speed:
         raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")

@@ -12,8 +12,8 @@ SIGN = len(SPECIAL) + ALPHABET.index("=")
 """The token between problem and answer."""
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    """A token a character, padded on the left, as trainers of transformers and TRL want it."""
+def tokenizer(end: str = SPECIAL[EOS]) -> PreTrainedTokenizerFast:
+    """A token a character, padded on the left, as trainers of transformers and TRL want it; `end` is what ends a completion."""
     inner = Tokenizer(models.WordLevel({token: at for at, token in enumerate((*SPECIAL, *ALPHABET))}, unk_token="<pad>"))
     inner.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")
     inner.decoder = decoders.Fuse()
@@ -21,7 +21,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
         tokenizer_object=inner,
         pad_token="<pad>",
         bos_token="<bos>",
-        eos_token="<eos>",
+        eos_token=end,
         padding_side="left",
         clean_up_tokenization_spaces=False,
     )
