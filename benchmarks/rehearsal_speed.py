@@ -1,0 +1,98 @@
+"""Characters a second of rehearsal by GRPO beside a bare GRPOTrainer with the same model, problems and batch, in alternating blocks.
+
+    python benchmarks/rehearsal_speed.py
+
+The bare trainer is what a user of TRL would write: the model, a reward that counts a character, nothing deterministic. Rehearsal does
+all that a round does: easy problems, rewards by the judge, verdicts on what was sampled. Bar: at least 0.95 of the bare trainer's rate
+without what the judge takes; that is told beside it, and must be under 0.3 of a night with the challenger's.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+from datasets import Dataset
+from trl import GRPOConfig, GRPOTrainer
+
+from sleepwake import recipe as recipes
+from sleepwake.domains import tensors
+from sleepwake.domains.language.domain import build
+from sleepwake.domains.language.tokenizer import tokenizer
+from sleepwake.domains.language.trainers import prompt, quiet, trained
+from sleepwake.recipebook import find
+
+
+def main() -> None:
+    """Alternate, print medians and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--blocks", type=int, default=5)
+    args = parser.parse_args()
+    domain = build(recipes.load(find("language/frontier-grpo"), ["wake.steps=600"], 100), "cpu", ())
+    mind, task = domain.mind(), domain.tasks[0]
+    mind.learner.open(task, 1)
+    mind.learner.learn(task, domain.examples(task), None, 1)
+    judged = [0.0]
+    scores, verdicts = mind.judge.scores, mind.judge.verdicts
+
+    def timed(call: Any) -> Any:
+        def asked(*arguments: Any) -> Any:
+            start = time.perf_counter()
+            told = call(*arguments)
+            judged[0] += time.perf_counter() - start
+            return told
+
+        return asked
+
+    with tempfile.TemporaryDirectory() as folder:
+        mind.save(Path(folder))
+        mind.judge.freeze(Path(folder))
+    challenges = mind.challenger.propose(mind, 1)
+    material = mind.dreamer.dream(challenges, mind.learner, 2)
+    accepted = mind.judge.verdicts(material, 3)
+    mind.judge.scores, mind.judge.verdicts = timed(scores), timed(verdicts)
+    chosen = domain.rehearsal.settings  # type: ignore[attr-defined]
+
+    def ours(seed: int) -> int:
+        twin = mind.learner.copy()
+        _, _, facts = domain.rehearsal.rehearse(mind, lambda: mind, material, accepted, 1.0, seed)
+        mind.learner.take(twin)
+        return int(facts["tokens"])
+
+    def bare(seed: int) -> int:
+        twin, given = mind.learner.copy(), [0]
+
+        def reward(completions: list[str], **_: Any) -> list[float]:
+            given[0] += sum(map(len, completions))
+            return [float(text.count("1")) for text in completions]
+
+        known = [line.problem for line in material.lines]
+        rows = [{"prompt": prompt(mind.learner, known[at % len(known)])} for at in range(chosen.steps * chosen.prompts)]
+        with quiet(), tensors.seeded(seed, mind.learner.device), tempfile.TemporaryDirectory() as folder:
+            twin.lasting.save_pretrained(folder)
+            twin.lasting.config._name_or_path = folder
+            settings = GRPOConfig(**domain.rehearsal._arguments(folder, 1.0, seed, mind.learner.device))  # type: ignore[attr-defined]
+            trained(GRPOTrainer(model=twin.model, reward_funcs=reward, args=settings, train_dataset=Dataset.from_list(rows),
+                                processing_class=tokenizer()))  # fmt: skip
+        return given[0]
+
+    rates: dict[str, list[float]] = {"ours": [], "ours without the judge": [], "bare": []}
+    for block in range(args.blocks + 1):
+        for name, train in (("ours", ours), ("bare", bare)):
+            torch.use_deterministic_algorithms(name == "ours")
+            judged[0], start = 0.0, time.perf_counter()
+            tokens = train(block)
+            took = time.perf_counter() - start
+            if block:  # the first of each warms up
+                rates[name].append(tokens / took)
+                if name == "ours":
+                    rates["ours without the judge"].append(tokens / (took - judged[0]))
+    for name, each in rates.items():
+        print(f"{name}: {median(each):.0f} characters a second, {median(each) / median(rates['bare']):.3f} of bare")
+
+
+if __name__ == "__main__":
+    main()
