@@ -224,6 +224,10 @@ class Supervised(Settings):
     """Share of each batch from self-labelled easy lines of every family so far; the rest is practice."""
     least: int = Field(16, ge=1)
     """Training is skipped where fewer lines than this were accepted."""
+    keep: float = Field(1.0, gt=0, le=1)
+    """Share of the accepted lines that are trained on: those with the largest gradients (Sleep, arXiv 2606.03979), and some at random."""
+    chance: float = Field(0.2, ge=0, le=1)
+    """Share of the kept lines that are drawn at random; used where keep is below 1."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:

@@ -5,7 +5,7 @@ far.
 from collections.abc import Callable, Sequence
 from random import Random
 
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import importance, night_settings
 from sleepwake.domains.language.problems import Batch, Challenge, Line
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
@@ -49,6 +49,8 @@ class Supervised:
         accepted = material.select(verdicts.accepted).lines
         if len(accepted) < chosen.least:
             return material, verdicts, {"skipped": f"{len(accepted)} accepted, fewer than {chosen.least}"}
+        if chosen.keep < 1:
+            accepted = tuple(importance.chosen(mind.learner, accepted, chosen.keep, chosen.chance, derive(seed, "keep")))
         easy = easy_lines(mind, self.levels, derive(seed, "easy")) or list(accepted)
         practice = mind.challenger.practice.all() or easy
         fresh_n, easy_n = round(chosen.batch * chosen.fresh), round(chosen.batch * chosen.easy)
