@@ -1,6 +1,6 @@
 """Language nights side by side: frontiers, times to a level, the boundary; GRPO, seeding, the echo chamber, all skills and the arms.
 
-    python benchmarks/nights.py --arms grpo "grpo: supervised" --seeds 0-4            # run what the ledgers lacks, then print
+    python benchmarks/nights.py --arms grpo "grpo: supervised" --seeds 0-4            # run what the ledgers lack, then print
     python benchmarks/nights.py --print
 
 Ledgers, one JSON line each: benchmarks/results/nights.jsonl (a finished run) and boundary.jsonl (100 problems a level, 512 samples each,
@@ -32,6 +32,10 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "frontier: no nights, equal compute": ("language/frontier", ("policy.nights=0", "wake.steps=6000", 'morning.probes="none"')),
     "frontier: no consolidation": ("language/frontier", ('sleep.stages=["challenge", "dream", "judge", "rehearse"]',)),
     "frontier: no guards": ("language/frontier", ("morning.tolerance=1",)),
+    "challenger: ladder": ("language/judges", ()),
+    "challenger: learned": ("language/learned-challenger", ()),
+    "dreams by gradient": ("language/judges", ("sleep.rehearse.keep=0.5",)),
+    "dreams at random": ("language/judges", ("sleep.rehearse.keep=0.5", "sleep.rehearse.chance=1")),
     "seeding": ("language/seeding", ()),
     "seeding: none": ("language/seeding", ('sleep.consolidate={type="distil"}',)),
     "echo": ("language/echo-chamber", ()),
