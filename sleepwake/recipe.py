@@ -205,7 +205,7 @@ class LanguageRecipe(Common):
 
     @model_validator(mode="after")
     def _together(self) -> "LanguageRecipe":
-        language.check_together(self.learner, self.challenger, self.evaluate)
+        language.check_together(self.learner, self.challenger, self.sleep.consolidate, self.evaluate)
         return self
 
 

@@ -47,6 +47,7 @@ NEEDED = {
     "seed": "larger={width=48, layers=2, heads=2}, seed_steps=5, polish=1, imitate=1, each=10, batch=8",
 }
 BESIDE = {
+    "merge": ['learner.fast="lora"'],
     "feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}'],
     "mix": [STORED],
     "pictures": [STORED],

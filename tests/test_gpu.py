@@ -24,6 +24,7 @@ def test_ten_steps(name: str, tmp_path: Path, request: pytest.FixtureRequest) ->
     if said["dreamer"].get("generator", {}).get("type") == "hub":
         pytest.skip("a test fetches nothing from the hub")
     settings = ["wake.steps=10", "sleep.rehearse.steps=10", "sleep.consolidate.steps=10", "sleep.rounds=1"]
+    settings += ["sleep.consolidate.seed_steps=10", "sleep.consolidate.polish=2"] if said["sleep"]["consolidate"]["type"] == "seed" else []
     settings += ["wake.first.steps=10"] if "first" in said["wake"] else []
     settings += [f"dreamer.{key}=10" for key in ("steps", "fit_steps", "prompt_steps") if key in said["dreamer"]]
     opened = session.start(recipebook.find(name), settings, None, tmp_path / "run", False, "cuda", folder, 0.0)

@@ -6,6 +6,7 @@ alone damages the easy levels, so part of the prompts come from them. The policy
 where answers have formats, near dusk's shares of them (`niche`).
 """
 
+import importlib.util
 import random
 from collections.abc import Callable, Mapping, Sequence
 from tempfile import TemporaryDirectory
@@ -24,11 +25,14 @@ from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.domains.language.tokenizer import tokenizer
 from sleepwake.domains.language.trainers import arguments, prompt, quiet, trained
+from sleepwake.errors import SleepwakeError
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
 
 TRAINERS: dict[str, tuple[Any, Any]] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
+RECALLED = 64
+"""Lines a step of recall."""
 NICHE = 4.0
 """Most that a rare format can multiply a reward by; its inverse is the least."""
 
@@ -40,7 +44,9 @@ class Sampled:
     """
 
     def __init__(self, chosen: night_settings.Sampled, levels: int, problem_weight: float) -> None:
-        self.settings, self.levels = chosen, levels
+        self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
+        if chosen.vllm and importlib.util.find_spec("vllm") is None:
+            raise SleepwakeError("sleep.rehearse.vllm = true, and vllm is not installed", "pip install vllm, or leave the line out")
 
     def rehearse(
         self, mind: Mind, dusk: Callable[[], Mind], material: Batch, verdicts: Verdicts | None, rate: float, seed: int
@@ -51,8 +57,8 @@ class Sampled:
         valid = list(material.select(verdicts.accepted).by_problem())
         if not valid:
             return material, verdicts, {"skipped": "no valid problem"}
-        known = (*easy_lines(mind, self.levels, derive(seed, "easy")), *mind.challenger.practice.all())
-        easy = [line.problem for line in known if mind.judge.can_tell(line.problem)]
+        known = easy_lines(mind, self.levels, derive(seed, "easy"))
+        easy = [line.problem for line in (*known, *mind.challenger.practice.all()) if mind.judge.can_tell(line.problem)]
         prompts = self._prompts(valid, easy, random.Random(derive(seed, "prompts")))
         before = dusk().learner if chosen.niche or (chosen.beta and chosen.anchor == "dusk") else learner
         usual = formats_of(before, prompts, chosen.generations, derive(seed, "formats")) if chosen.niche else None
@@ -75,6 +81,11 @@ class Sampled:
                 )
             )
         learner.take(twin)
+        if chosen.recall and known:
+            learner.practise(
+                lambda step: random.Random(derive(seed, "recall", step)).choices(known, k=RECALLED),
+                chosen.recall, chosen.recall_rate * rate, max(1, chosen.recall // 6), self.problem_weight,
+            )  # fmt: skip
         sampled = gathered(list(reward.attempts), list(reward.attempts.values()))
         facts = {"steps": chosen.steps, "prompts": len(reward.attempts), **reward.facts()}
         return sampled, mind.judge.verdicts(sampled, derive(seed, "verdicts")), facts
@@ -102,6 +113,7 @@ class Sampled:
             "max_completion_length": chosen.longest,
             "max_steps": steps,
             "beta": chosen.beta,
+            **({"use_vllm": True, "vllm_mode": "colocate"} if chosen.vllm else {}),
             "shuffle_dataset": False,
         }
 

@@ -255,6 +255,13 @@ class Sampled(Settings):
     """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
     passes: int = Field(1, ge=1, le=16)
     """Optimizer steps on each step's attempts; from the second on, ratios to the policy that sampled them are clipped."""
+    recall: int = Field(0, ge=0, le=100_000)
+    """Supervised steps after the trainer's, on lines of the day's levels that the learner wrote and answered before the round: where all
+    attempts are right a trainer has nothing to go by, and mends damage only once it shows."""
+    recall_rate: float = Field(2e-4, gt=0, le=1)
+    """Their peak rate."""
+    vllm: bool = False
+    """Sample with vLLM in the same process; for a GPU, where vllm is installed."""
     beta: float = Field(0.02, ge=0)
     """Weight of the KL divergence to the policy that `anchor` names."""
     anchor: Literal["dusk", "round"] = "round"
@@ -366,4 +373,18 @@ class Seed(Distilling):
     """Levenshtein distance beyond which r_abs is 0."""
 
 
-Consolidate = Annotated[Distil | Seed, Field(discriminator="type")]
+class Merge(Settings):
+    """PEFT adds the night's LoRA to the lasting weights: a baseline without training."""
+
+    type: Literal["merge"]
+    """Needs learner.fast = "lora"."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    how: Literal["linear", "svd", "ties", "dare_linear", "dare_ties", "magnitude_prune"] = "linear"
+    """PEFT's way of combining adapters: whole, re-factored, or pruned."""
+    weight: float = Field(1.0, gt=0, le=2)
+    """What it is multiplied by."""
+    density: float = Field(0.5, gt=0, le=1)
+    """Share of its entries that pruning leaves."""
+
+
+Consolidate = Annotated[Distil | Seed | Merge, Field(discriminator="type")]

@@ -155,13 +155,13 @@ CLASSES: dict[str, dict[str, str]] = {
             "dpo": "preferences:Compared",
             "kto": "preferences:Compared",
         },
-        "consolidate": {"distil": "consolidation:Distil", "seed": "seeding:Seed"},
+        "consolidate": {"distil": "consolidation:Distil", "seed": "seeding:Seed", "merge": "merging:Merge"},
     }.items()
 }
 """kind -> type -> "module:Class": the only table of this domain."""
 
 
-def check_together(learner: Learner, challenger: Any, evaluate: Any) -> None:
+def check_together(learner: Learner, challenger: Any, consolidate: Any, evaluate: Any) -> None:
     """Refuse sections that don't go together.
 
     Raises:
@@ -171,5 +171,7 @@ def check_together(learner: Learner, challenger: Any, evaluate: Any) -> None:
         raise ValueError(
             'challenger.type = "learned" lays a LoRA of its own over the learner, which must have none: write learner.fast = "full"'
         )
+    if consolidate.type == "merge" and learner.fast != "lora":
+        raise ValueError('sleep.consolidate.type = "merge" folds a LoRA into the lasting weights: write learner.fast = "lora"')
     if evaluate.probe or evaluate.speed:
         raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")

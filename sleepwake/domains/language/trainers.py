@@ -23,12 +23,12 @@ def prompt(learner: Characters, problem: Problem) -> str:
 
 
 def arguments(folder: str, rate: float, seed: int, device: torch.device) -> dict[str, Any]:
-    """What every trainer's configuration says: one device, full precision, no logs, no checkpoints (a round is the unit of resume)."""
+    """What every trainer's configuration says: one device, bfloat16 on a GPU, no logs, no checkpoints (a round is the unit of resume)."""
     return {
         "output_dir": folder,
         "seed": seed % 2**31,
         "use_cpu": device.type == "cpu",
-        "bf16": False,
+        "bf16": device.type == "cuda",
         "gradient_checkpointing": False,
         "learning_rate": rate,
         "lr_scheduler_type": "constant",

@@ -1,0 +1,64 @@
+"""Consolidation by PEFT's merges."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from days import day, saved
+from torch.nn.utils import parameters_to_vector
+
+from sleepwake import recipe as recipes
+from sleepwake.domains.language.domain import Language, build
+from sleepwake.domains.language.problems import Problem
+from sleepwake.errors import RecipeError, SleepwakeError
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "language" / "tiny.toml"
+PROBLEMS = [Problem("copy", text) for text in ("1", "23", "456", "70")]
+
+
+def made(*changes: str, fast: str = "lora") -> Language:
+    return build(recipes.load(RECIPE, [f'learner.fast="{fast}"', *changes], 100), "cpu", ())
+
+
+def slept(how: str, folder: Path) -> tuple[Any, Any, torch.Tensor]:
+    """The mind after a night whose LoRA was trained, its answers before, and its lasting weights before."""
+    domain = made(f"sleep.consolidate={{type='merge', how='{how}'}}", "wake.steps=5")
+    mind, dusk = domain.mind(), domain.mind()
+    day(domain, mind, 0)
+    dusk.load(saved(mind, folder))
+    lines = list(domain.examples(domain.tasks[0]).lines[:32])
+    mind.learner.practise(lambda step: lines, 20, 5e-3, 1, 0.1)
+    before, weights = mind.learner.attempt(PROBLEMS, (0.0,), 1), parameters_to_vector(dict(mind.learner.lasting_state()).values()).clone()
+    facts = domain.consolidation.consolidate(mind, dusk, 5)
+    assert facts["moved"] > 0
+    return mind, before, weights
+
+
+@pytest.mark.parametrize("how", ["linear", "svd"])
+def test_a_whole_merge_answers_as_the_night_did_without_the_adapter(how: str, tmp_path: Path) -> None:
+    mind, before, _ = slept(how, tmp_path / "dusk")
+    assert mind.learner.attempt(PROBLEMS, (0.0,), 1) == before
+    with mind.learner.model.disable_adapter():
+        assert mind.learner.attempt(PROBLEMS, (0.0,), 1) == before
+    assert mind.learner.model.peft_config.keys() == {"default"}
+
+
+@pytest.mark.parametrize("how", ["ties", "dare_linear", "dare_ties", "magnitude_prune"])
+def test_a_pruned_merge_moves_the_lasting_weights_the_same_way_each_time(how: str, tmp_path: Path) -> None:
+    ends = []
+    for place in range(2):
+        mind, _, before = slept(how, tmp_path / f"dusk-{place}")
+        ends.append(parameters_to_vector(dict(mind.learner.lasting_state()).values()))
+        assert not torch.equal(ends[-1], before)
+    assert torch.equal(*ends)
+
+
+def test_it_needs_a_lora() -> None:
+    with pytest.raises(RecipeError, match="lora"):
+        made("sleep.consolidate={type='merge'}", fast="full")
+
+
+def test_vllm_that_is_not_installed_is_told() -> None:
+    with pytest.raises(SleepwakeError, match="pip install vllm"):
+        made("sleep.rehearse={type='grpo', vllm=true}")
