@@ -36,9 +36,9 @@ class Schedule(Settings):
     """By the count of days, nights and rounds."""
     nights: int = Field(1, ge=0)
     """Nights after each day; 0 never sleeps."""
-    ungrounded: int | None = Field(None, ge=1)
+    ungrounded: int = Field(0, ge=0)
     """Nights after a day that need no reason; each further one, with no new data behind it, only while the last raised the challenger's
-    level."""
+    level. 0: none needs one."""
 
     @property
     def most_nights(self) -> int:
@@ -52,7 +52,7 @@ class Schedule(Settings):
             return Decision("round", f"round {p.round + 1} of {plan.rounds}", numbers)
         if p.asleep:
             return Decision("close", "all rounds of the night are done", numbers)
-        stuck = self.ungrounded is not None and p.night >= self.ungrounded and not (p.rose and p.rose > 0)
+        stuck = 0 < self.ungrounded <= p.night and not (p.rose and p.rose > 0)
         if p.phase and p.night < self.nights and plan.rounds and not stuck:
             return Decision("round", f"night {p.night + 1} of {self.nights} after day {p.day}", numbers)
         if p.day < plan.days:

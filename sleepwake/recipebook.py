@@ -60,15 +60,19 @@ def _write(into: Any, model: BaseModel) -> None:
     for name, value in model:
         if isinstance(value, BaseModel):
             table: Table = tomlkit.table()
-            if meaning := fields[name].description:
-                table.add(tomlkit.comment(meaning))
+            for text in (fields[name].description or "").splitlines():
+                table.add(tomlkit.comment(text))
             _write(table, value)
             into.add(name, table)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return _plain(value.model_dump(mode="json"))
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        table = tomlkit.inline_table()
+        table.update({key: _plain(item) for key, item in value.items()})
+        return table
     return value

@@ -57,8 +57,8 @@ class Sampled:
         valid = list(material.select(verdicts.accepted).by_problem())
         if not valid:
             return material, verdicts, {"skipped": "no valid problem"}
-        known = easy_lines(mind, self.levels, derive(seed, "easy"))
-        easy = [line.problem for line in (*known, *mind.challenger.practice.all()) if mind.judge.can_tell(line.problem)]
+        known = (*easy_lines(mind, self.levels, derive(seed, "easy")), *mind.challenger.practice.all())
+        easy = [line.problem for line in known if mind.judge.can_tell(line.problem)]
         prompts = self._prompts(valid, easy, random.Random(derive(seed, "prompts")))
         before = dusk().learner if chosen.niche or (chosen.beta and chosen.anchor == "dusk") else learner
         usual = formats_of(before, prompts, chosen.generations, derive(seed, "formats")) if chosen.niche else None

@@ -256,9 +256,9 @@ class Sampled(Settings):
     passes: int = Field(1, ge=1, le=16)
     """Optimizer steps on each step's attempts; from the second on, ratios to the policy that sampled them are clipped."""
     recall: int = Field(0, ge=0, le=100_000)
-    """Supervised steps after the trainer's, on lines of the day's levels that the learner wrote and answered before the round: where all
-    attempts are right a trainer has nothing to go by, and mends damage only once it shows."""
-    recall_rate: float = Field(2e-4, gt=0, le=1)
+    """Supervised steps after the trainer's, on what the learner knew before the round: its own lines of the day's levels, and practice.
+    Where all attempts are right a trainer has nothing to go by, and mends damage only once it shows."""
+    recall_rate: float = Field(1e-4, gt=0, le=1)
     """Their peak rate."""
     vllm: bool = False
     """Sample with vLLM in the same process; for a GPU, where vllm is installed."""
