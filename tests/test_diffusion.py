@@ -1,5 +1,6 @@
 """The diffusion dreamer at tiny size: a real UNet, CLIP text encoder and PEFT adapters, on a generator that no stream has trained."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,9 @@ def test_saved_loaded_and_gone_on_with_is_never_stopped(folder: Path, tmp_path: 
     for mine, theirs in zip(go_on(one), go_on(loaded), strict=True):
         assert same(mine, theirs)
     assert contents(saved(one, tmp_path / "one")) == contents(saved(loaded, tmp_path / "other"))
+    for config in (tmp_path / "one").rglob("adapter_config.json"):
+        names = json.loads(config.read_text()).get("target_modules")
+        assert not isinstance(names, list) or names == sorted(names), "PEFT's sets come in another order in every process"
 
 
 def test_adapters_of_images_never_learn_again(folder: Path) -> None:

@@ -229,7 +229,7 @@ def observed(one: Ladder, family: str, shares: dict[int, float]) -> None:
 def proposed(one: Ladder, *known: str) -> list[tuple[str, int, int]]:
     mind = learner()
     mind.known = known
-    return [tuple(challenge) for challenge in one.propose(Mind(mind, None, None, None, None, None), 0)]  # type: ignore[misc]
+    return [challenge[:3] for challenge in one.propose(Mind(mind, None, None, None, None, None), 0)]  # type: ignore[misc]
 
 
 def test_the_ladder_climbs_waits_and_steps_back(tmp_path: Path) -> None:
@@ -262,8 +262,9 @@ def judged(kind: str, batch: Batch, guard: Guard = GUARD) -> Verdicts:
     judge = load_class(CLASSES["judge"][kind])(chosen, families(guard, NAMES), guard, learner)
     if kind == "metamorphic":
         judge.snapshot = type("Solver", (), {"answer": staticmethod(truth)})()
-    elif isinstance(judge, Asked):
-        judge.snapshot = judge.fresh()
+    for one in (judge, *getattr(judge, "members", ())):
+        if isinstance(one, Asked) and one.snapshot is None:
+            one.snapshot = one.fresh()
     verdicts: Verdicts = judge.verdicts(batch, 3)
     return verdicts
 
@@ -394,7 +395,7 @@ def test_grpo_holds_full_weights_near_dusk_or_the_rounds_start(anchor: str, tmp_
     weights = []
     for beta in (0.0, 5.0):
         domain = made('learner.fast="full"', f"sleep.rehearse={{type='grpo', steps=1, prompts=4, generations=2, longest=8, beta={beta}, "
-                      f"anchor='{anchor}'}}", recipe="tiny-grpo")  # fmt: skip
+                      f"anchor='{anchor}'}}", "wake.steps=20", recipe="tiny-grpo")  # fmt: skip
         mind, elsewhere = domain.mind(), domain.mind()
         day(domain, mind, 0)
         elsewhere.load(saved(mind, tmp_path / f"dusk-{beta}"))

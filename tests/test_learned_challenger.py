@@ -99,8 +99,8 @@ def test_it_needs_a_learner_without_a_lora() -> None:
 
 
 def test_it_learns_what_pays(tmp_path: Path) -> None:
-    """Where problems pay that end in 7, sixty steps make most problems end in 7; at first one in ten does."""
-    domain = made("stream.tasks=[['copy']]", "wake.steps=100", "challenger.steps=60", "challenger.prompts=8", "challenger.rate=5e-3")
+    """Where problems pay that end in 7, forty steps make most problems end in 7; at first one in ten does."""
+    domain = made("stream.tasks=[['copy']]", "wake.steps=100", "challenger.steps=40", "challenger.prompts=8", "challenger.rate=5e-3")
     mind: Any = domain.mind()
     day(domain, mind, 0)
     mind.challenger.worth = lambda mind, problems, seed: [float(bool(problem and problem.text.endswith("7"))) for problem in problems]

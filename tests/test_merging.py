@@ -45,13 +45,10 @@ def test_a_whole_merge_answers_as_the_night_did_without_the_adapter(how: str, tm
 
 
 @pytest.mark.parametrize("how", ["ties", "dare_linear", "dare_ties", "magnitude_prune"])
-def test_a_pruned_merge_moves_the_lasting_weights_the_same_way_each_time(how: str, tmp_path: Path) -> None:
-    ends = []
-    for place in range(2):
-        mind, _, before = slept(how, tmp_path / f"dusk-{place}")
-        ends.append(parameters_to_vector(dict(mind.learner.lasting_state()).values()))
-        assert not torch.equal(ends[-1], before)
-    assert torch.equal(*ends)
+def test_a_pruned_merge_moves_the_lasting_weights(how: str, tmp_path: Path) -> None:
+    mind, _, before = slept(how, tmp_path / "dusk")
+    assert not torch.equal(parameters_to_vector(dict(mind.learner.lasting_state()).values()), before)
+    assert mind.learner.model.peft_config.keys() == {"default"}
 
 
 def test_it_needs_a_lora() -> None:

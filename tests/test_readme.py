@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from sleepwake import recipebook
 from sleepwake.cli import app
@@ -50,7 +51,7 @@ def test_the_readme_commands_run_one_after_the_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_shown_options_exist(line: str) -> None:
     words = shlex.split(line)
-    shown = subprocess.run([sys.executable, "-m", "sleepwake.cli", words[1], "--help"], capture_output=True, text=True, check=True).stdout
+    shown = CliRunner(env={"COLUMNS": "200"}).invoke(app, [words[1], "--help"]).output
     if words[1] != "recipes":
         for option in (word for word in words if word.startswith("--")):
             assert option in shown

@@ -53,12 +53,12 @@ def test_steps_one_at_a_time_leave_the_same_journal(whole: Path, tmp_path: Path)
 
 
 def test_kill_9_and_resume(whole: Path, tmp_path: Path) -> None:
-    """Three kills at random instants of one run; the benchmark `benchmarks/kills.py` makes forty."""
+    """Two kills at random instants of one run; the benchmark `benchmarks/kills.py` makes more."""
     folder, rng = tmp_path / "run", random.Random(0)
-    for _ in range(3):
+    for _ in range(2):
         command = ["resume", str(folder)] if folder.exists() else ["run", "vision/tiny", "--out", str(folder)]
         process = subprocess.Popen([*COMMAND, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ})
-        time.sleep(rng.uniform(2, 9))
+        time.sleep(rng.uniform(2, 7))
         process.send_signal(signal.SIGKILL)
         process.wait()
     command = ["resume", str(folder)] if folder.exists() else ["run", "vision/tiny", "--out", str(folder)]

@@ -65,7 +65,7 @@ def reach(
     k, levels, told = samples // 2, dict[str, dict[str, Any]](), dict[str, dict[str, Any]]()
     for name in now.learner.known:
         before = next(dusk for dusk in dusks if name in dusk.learner.known)
-        highest, was, is_ = dreamed_to(now, name), list[int](), list[int]()
+        highest, was, is_ = max(dreamed_to(now, name), first - 1), list[int](), list[int]()  # after a rollback nothing was dreamed
         levels[name] = {}
         for level in range(first, highest + ABOVE + 1):
             draws = Random(derive(seed, name, level))

@@ -1,5 +1,6 @@
 """PEFT adapters on a frozen generator, one a class: soft prompts, learned words, or low-rank changes of the UNet. They alone learn."""
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,10 @@ class Adapters:
         if self.model is not None:
             self.model.save_pretrained(str(folder), selected_adapters=self.names, save_embedding_layers=False)
             (folder / "README.md").unlink(missing_ok=True)  # an empty model card
+            for file in folder.glob("*/adapter_config.json"):  # PEFT writes sets as they come, in another order in every process
+                told = json.loads(file.read_text())
+                sets = {key: sorted(told[key]) for key in ("target_modules", "exclude_modules") if isinstance(told.get(key), list)}
+                file.write_text(json.dumps({**told, **sets}, indent=2, sort_keys=True))
 
     def load(self, folder: Path, names: Sequence[str]) -> None:
         """Copy what `save` wrote; PEFT's own loading refuses a prompt that is to learn on.
