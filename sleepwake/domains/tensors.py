@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,8 @@ def set_up(device: str, threads: int, matmul_precision: str) -> torch.device:
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Run library code that draws from torch's global random state; the state is put back afterwards."""
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices), torch.device(device):
+    there = nullcontext() if torch.get_default_device() == device else torch.device(device)  # it looks at every call, which a trainer feels
+    with torch.random.fork_rng(devices=devices), there:
         torch.manual_seed(seed)
         yield
 
