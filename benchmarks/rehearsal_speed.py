@@ -10,6 +10,7 @@ trainer's rate.
 import argparse
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -42,7 +43,6 @@ def main() -> None:
     mind.learner.open(task, 1)
     mind.learner.learn(task, domain.examples(task), None, 1)
     judged = [0.0]
-    scores, verdicts = mind.judge.scores, mind.judge.verdicts
 
     def timed(call: Any) -> Any:
         def asked(*arguments: Any) -> Any:
@@ -59,7 +59,7 @@ def main() -> None:
     challenges = mind.challenger.propose(mind, 1)
     material = mind.dreamer.dream(challenges, mind.learner, 2)
     accepted = mind.judge.verdicts(material, 3)
-    mind.judge.scores, mind.judge.verdicts = timed(scores), timed(verdicts)
+    mind.judge.scores = timed(mind.judge.scores)
 
     def problems(seed: int) -> list[Problem]:
         """The very ones that rehearsal draws."""
@@ -74,9 +74,9 @@ def main() -> None:
         mind.learner.take(twin)
         return int(facts["tokens"])
 
-    def bare(seed: int) -> int:
+    def bare(seed: int, chosen: list[Problem]) -> int:
         twin, asked = mind.learner.copy(), Reward(mind, None, 0.0, derive(seed, "rewards"))
-        rows = [{"prompt": prompt(mind.learner, one), "family": one.family, "text": one.text} for one in problems(seed)]
+        rows = [{"prompt": prompt(mind.learner, one), "family": one.family, "text": one.text} for one in chosen]
         with quiet(), tensors.seeded(seed, mind.learner.device), tempfile.TemporaryDirectory() as folder:
             twin.lasting.save_pretrained(folder)
             twin.lasting.config._name_or_path = folder
@@ -87,7 +87,8 @@ def main() -> None:
 
     rates: dict[str, list[float]] = {"ours": [], "bare": []}
     for block in range(args.blocks + 1):
-        for name, train in (("ours", ours), ("bare", bare)):
+        given = problems(block)
+        for name, train in (("ours", ours), ("bare", partial(bare, chosen=given))):
             torch.use_deterministic_algorithms(name == "ours" or args.deterministic)
             judged[0], start = 0.0, time.perf_counter()
             tokens = train(block)

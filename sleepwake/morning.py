@@ -37,9 +37,14 @@ def gate(before: Sequence[Probe], after: Sequence[Probe], tolerance: float) -> G
     return Gate(False, f"lost: {told}")
 
 
+RARE = 0.02
+"""A share below this at dusk is not watched: of a few hundred answers it comes and goes by chance."""
+
+
 def watched(word: Gate, before: Mapping[str, float], after: Mapping[str, float], floors: Mapping[str, float]) -> Gate:
     """The gate's word, or no where a monitor keeps less of its value at dusk than its floor; "format:x" has the floor of "format"."""
-    least = {name: floors[name.partition(":")[0]] * value for name, value in before.items() if name.partition(":")[0] in floors}
+    kinds = {name: name.partition(":")[0] for name, value in before.items() if value >= RARE}
+    least = {name: floors[kind] * before[name] for name, kind in kinds.items() if kind in floors}
     fell = [name for name, value in least.items() if after.get(name, 0.0) < value - 1e-9]
     if not fell:
         return word
@@ -83,14 +88,14 @@ def run_morning(phase: Phase) -> Progress:
     slept = _tests(phase)
     phase.note("gated", kind="morning", accepted=word.accepted, reason=word.reason, before=plain(progress.before), after=plain(after),
                **monitored(progress.monitors, monitors))  # fmt: skip
-    rose = level(mind) - progress.level if word.accepted else None
     if not word.accepted:
         with phase.watch():
             mind.load(phase.commits[progress.dusk], but=("probes",))
     if recipe.evaluate.audit:
         _audit_gate(phase, slept, word.accepted)
     evaluate(phase, "morning", progress.day)
-    return replace(progress, rollbacks=progress.rollbacks + (not word.accepted), rounds=(), rose=rose, learned_by_night=0.0)
+    return replace(progress, rollbacks=progress.rollbacks + (not word.accepted), rounds=(), rose=progress.rose if word.accepted else None,
+                   learned_by_night=0.0)  # fmt: skip
 
 
 def _tests(phase: Phase, mind: Any = None) -> list[float]:

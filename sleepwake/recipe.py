@@ -180,6 +180,8 @@ class VisionRecipe(Common):
     @model_validator(mode="after")
     def _together(self) -> "VisionRecipe":
         check_together(self)
+        if self.morning.floors:
+            raise ValueError("morning.floors: nothing of images is monitored; leave it out")
         return self
 
 
@@ -206,6 +208,11 @@ class LanguageRecipe(Common):
     @model_validator(mode="after")
     def _together(self) -> "LanguageRecipe":
         language.check_together(self.learner, self.challenger, self.sleep.consolidate, self.evaluate)
+        several = any(name == "formats" or ":" in name for task in self.stream.tasks for name in task)
+        if {"format", "effective_formats"} & set(self.morning.floors) and not several:
+            raise ValueError(
+                'morning.floors: no family of the stream has formats; write floors = { vendi = 0.7 }, or name the family "formats"'
+            )
         return self
 
 

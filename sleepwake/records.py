@@ -103,13 +103,12 @@ class Progress:
         round: rounds of the current night so far.
         dusk: step whose commit the current night started from.
         before: probes at dusk.
-        level: the challenger's mean level at dusk.
         monitors: how diverse the mind was at dusk, by name, where the recipe sets floors.
         latest: probes after the last round that stood.
         rounds: the current night's rounds.
         learned: share of the last day's examples answered right after it and not before.
         decay: by how much probes fell during the last day, mean over earlier tasks.
-        rose: by how much the challenger's mean level rose in the last night; None before a day's first night and after a rollback.
+        rose: by how much the challenger's levels rose in the last night's rounds that stood, mean over their names; None after a rollback.
         learned_by_night: share of the last round's accepted material that rehearsal taught.
         pressure: the pressure policy's level after its last decision.
         rollbacks: nights rolled back so far; the rate of rehearsal is halved for each.
@@ -123,7 +122,6 @@ class Progress:
     round: int = 0
     dusk: int = 0
     before: tuple[Probe, ...] = ()
-    level: float = 0.0
     monitors: Mapping[str, float] = field(default_factory=dict)
     latest: tuple[Probe, ...] = ()
     rounds: tuple[RoundRecord, ...] = ()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sleepwake import recipe as recipes
 from sleepwake import recipebook, session
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.formats import FORMATS, SHARES, Formats, carries
@@ -15,6 +16,7 @@ from sleepwake.domains.language.judges import Majority
 from sleepwake.domains.language.monitors import form_shares
 from sleepwake.domains.language.night_settings import Majority as MajoritySettings
 from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.errors import RecipeError
 from sleepwake.morning import Gate, watched
 from sleepwake.roles import Guard
 
@@ -69,6 +71,7 @@ def test_shares_of_formats_leave_malformed_answers_out() -> None:
     lines = tuple(Line(problem, text, votes) for text, votes in (("150", 3), ("+051", 1), ("", 5), ("1+2+3", 2)))
     assert form_shares(Batch(lines), FAMILIES) == {"plain": 0.75, "marked": 0.25}
     assert form_shares(Batch((Line(Problem("copy", "12"), "12"),)), FAMILIES) == {}
+    assert form_shares(Batch((Line(problem, "150"),)), FAMILIES) == {"plain": 1.0}, "where all is plain, that is told"
     assert by_family([problem, problem], ["", "plain"]) == {"formats": {"plain": 1.0}}
 
 
@@ -85,6 +88,7 @@ def test_a_floor_refuses_a_collapse_and_nothing_else() -> None:
     floors = {"format": 0.5}
     assert watched(word, before, {"format:plain": 0.9, "format:marked": 0.1, "vendi": 1.0}, floors) == word, "half is left"
     assert not watched(word, before, {"format:plain": 1.0, "vendi": 20.0}, floors).accepted, "gone, so no longer named"
+    assert watched(word, {"format:marked": 0.01}, {}, floors) == word, "too rare to be watched"
     refused = watched(word, before, {**before, "vendi": 9.0}, {"vendi": 0.5})
     assert not refused.accepted
     assert "vendi 20.000 -> 9.000 (floor 10.000)" in refused.reason
@@ -107,3 +111,9 @@ def test_a_guarded_night_runs_from_its_first_round_and_a_floor_is_journaled(tmp_
         assert event["undone"] or after["vendi"] >= before["vendi"], "a floor of 1 lets nothing be lost"
     facts = next(event["facts"] for event in events if event["event"] == "staged" and event["stage"] == "rehearse")
     assert len(facts["formats"]["formats"]) == 2
+
+
+@pytest.mark.parametrize(("recipe", "floors"), [("vision/tiny", "{vendi=0.5}"), ("language/tiny", "{format=0.5}")])
+def test_floors_that_could_never_act_are_refused(recipe: str, floors: str) -> None:
+    with pytest.raises(RecipeError, match="floors"):
+        recipes.load(recipebook.find(recipe), [f"morning.floors={floors}"])

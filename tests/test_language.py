@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from transformers import GenerationConfig
 
 from sleepwake import recipe as recipes
+from sleepwake import session
 from sleepwake.domains import load_class
 from sleepwake.domains.language import night_settings, training
 from sleepwake.domains.language.challengers import Ladder
@@ -475,3 +476,15 @@ def test_families_protocol() -> None:
     assert len({family.prefix for family in typed}) == len(NAMES) - 1, "formats are sums too"
     with pytest.raises(RecipeError, match="addition"):
         made('stream.tasks=[["addition"], ["formats"]]')
+
+
+def test_a_night_that_raised_no_level_is_the_last_without_new_data(tmp_path: Path) -> None:
+    """Levels open in a family's first round, which is no rise."""
+    changes = ["policy.nights=3", "policy.ungrounded=1", "sleep.rehearse.steps=1", "sleep.consolidate.steps=1", "wake.steps=20"]
+    opened = session.start(RECIPES / "tiny.toml", changes, 100, tmp_path / "run", False, "cpu", None, 0.0)
+    assert opened.go_on(lambda _: None)
+    events = session.committed(tmp_path / "run")
+    levels = [event["facts"]["level"] for event in events if event["event"] == "staged" and event["stage"] == "rehearse"]
+    assert all(level == {"reverse": 3, "copy": 3} for level in levels), "an untrained learner climbs nowhere"
+    assert len([event for event in events if event["event"] == "gated" and event["kind"] == "morning"]) == 1
+    assert "no level rose" in events[-1]["reason"]

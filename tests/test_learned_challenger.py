@@ -93,6 +93,18 @@ def test_state_crosses_a_night(tmp_path: Path) -> None:
         assert mind.challenger.propose(mind, 5) == again.challenger.propose(again, 5)
 
 
+def test_a_rollback_to_the_first_dusk_leaves_nothing_of_the_night(tmp_path: Path) -> None:
+    domain = made()
+    mind = domain.mind()
+    day(domain, mind, 0)
+    dusk = saved(mind, tmp_path / "dusk")
+    with domain.guard.night():
+        mind.judge.freeze(dusk)
+        mind.challenger.propose(mind, 3)
+    mind.load(dusk)
+    assert contents(saved(mind, tmp_path / "again")) == contents(dusk)
+
+
 def test_it_needs_a_learner_without_a_lora() -> None:
     with pytest.raises(RecipeError, match="fast"):
         made('learner.fast="lora"')

@@ -11,7 +11,7 @@ from torch.nn.utils import parameters_to_vector
 from sleepwake import recipe as recipes
 from sleepwake.domains.language.domain import Language, build
 from sleepwake.domains.language.problems import Problem
-from sleepwake.errors import RecipeError, SleepwakeError
+from sleepwake.errors import RecipeError
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "language" / "tiny.toml"
 PROBLEMS = [Problem("copy", text) for text in ("1", "23", "456", "70")]
@@ -54,8 +54,3 @@ def test_a_pruned_merge_moves_the_lasting_weights(how: str, tmp_path: Path) -> N
 def test_it_needs_a_lora() -> None:
     with pytest.raises(RecipeError, match="lora"):
         made("sleep.consolidate={type='merge'}", fast="full")
-
-
-def test_vllm_that_is_not_installed_is_told() -> None:
-    with pytest.raises(SleepwakeError, match="pip install vllm"):
-        made("sleep.rehearse={type='grpo', vllm=true}")

@@ -10,11 +10,14 @@ from days import a_round, contents, day, saved
 
 from sleepwake import recipe as recipes
 from sleepwake.domains.language.domain import Language, build
+from sleepwake.domains.language.families import families
 from sleepwake.domains.language.likelihood import chosen, over_answers
 from sleepwake.domains.language.preferences import easy_pairs, judged_pairs
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.records import Verdicts
+from sleepwake.roles import Guard
 
+FAMILIES = families(Guard(), ("copy", "reverse", "formats"))
 RECIPE = Path(__file__).parent.parent / "recipes" / "language" / "tiny-grpo.toml"
 KINDS = {
     "rloo": ('sleep.rehearse={type="rloo", steps=2, prompts=4, generations=2, longest=8}',),
@@ -31,7 +34,11 @@ def test_pairs_by_hand() -> None:
     one, other, third = Problem("copy", "12"), Problem("copy", "34"), Problem("reverse", "56")
     batch = Batch((Line(one, "12", 1), Line(one, "21", 2), Line(one, "1", 1), Line(other, "3", 1), Line(third, "65", 1)))
     verdicts = Verdicts((1.0, 0.0, None, 0.2, 0.9), ("",) * 5)
-    assert judged_pairs(batch, verdicts) == [(one, "12", "21")], "no accepted attempt at the second, nothing worse at the third"
+    assert judged_pairs(batch, verdicts, FAMILIES) == [(one, "12", "21")], "no accepted attempt at the second, nothing worse at the third"
+    total = Problem("formats", "21+93")
+    said = Batch((Line(total, "150"), Line(total, "+051"), Line(total, "151")))
+    told = judged_pairs(said, Verdicts((1.0, 0.0, 0.0), ("",) * 3), FAMILIES)
+    assert told == [(total, "150", "151")], "the same in another format is not worse"
     lines = [Line(one, "12"), Line(other, "34"), Line(third, "65")]
     assert easy_pairs(lines, Random(0)) == [(one, "12", "34"), (other, "34", "12")]
 

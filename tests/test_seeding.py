@@ -16,6 +16,7 @@ from sleepwake.domains.language.domain import Language, build
 from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.problems import Problem
 from sleepwake.domains.language.seeding import imitation
+from sleepwake.errors import RecipeError
 
 RECIPES = Path(__file__).parent.parent / "recipes" / "language"
 TEXT = st.text("01+", max_size=6)
@@ -102,3 +103,17 @@ def test_a_larger_learner_is_taught_and_lives_on(tmp_path: Path) -> None:
     assert "parameters" not in again
     assert not torch.equal(before, weights(mind.learner)), "a later night distils"
     assert len(before) == len(weights(mind.learner))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (["sleep.consolidate={type='seed', larger={width=24}}"], "narrower"),
+        (["sleep.consolidate={type='seed', start='copy'}"], "same kind"),
+        (["sleep.consolidate={type='seed', imitate=1, batch=10}"], "batch = 12"),
+        (["sleep.consolidate={type='seed'}", "challenger={type='learned'}"], "ladder"),
+    ],
+)
+def test_growth_that_cannot_be_is_refused(changes: list[str], told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        made(*changes)

@@ -19,11 +19,15 @@ def run_round(phase: Phase) -> Progress:
         if not progress.asleep:
             progress = _fall_asleep(phase)
         phase.call(mind.judge.freeze, phase.commit)
-        level, work = morning.level(mind), Work()
+        level, before, work = morning.level(mind), dict(mind.challenger.level()), Work()
         for name in phase.recipe.sleep.stages:
             nothing = work.challenges is not None and not len(work.challenges)
             if name != "consolidate" and not nothing:
                 work, progress = _stage(phase, name, work, progress)
+            if name == "challenge":
+                before = {**mind.challenger.level(), **before}  # what is challenged for the first time has a level from here on
+        now = mind.challenger.level()
+        rise = sum(now[one] - before.get(one, now[one]) for one in now) / max(1, len(now))
         after, monitors = phase.call(mind.probes.score, mind.learner, phase.seed("probe", "after")), morning.look(phase)
         gate = morning.gate(progress.before, after, phase.recipe.morning.tolerance)
         gate = morning.watched(gate, progress.monitors, monitors, phase.recipe.morning.floors)
@@ -38,8 +42,8 @@ def run_round(phase: Phase) -> Progress:
         morning.evaluate(phase, "round", progress.day)
     counts = work.verdicts.counts() if work.verdicts else {"judged": 0, "accepted": 0}
     record = RoundRecord(phase.step, counts["judged"], counts["accepted"], not gate.accepted, gain)
-    latest = after if gate.accepted else progress.latest
-    return replace(progress, round=progress.round + 1, rounds=(*progress.rounds, record), latest=latest)
+    latest, rose = (after, (progress.rose or 0.0) + rise) if gate.accepted else (progress.latest, progress.rose)
+    return replace(progress, round=progress.round + 1, rounds=(*progress.rounds, record), latest=latest, rose=rose)
 
 
 def run_consolidate(phase: Phase) -> Progress:
@@ -54,7 +58,7 @@ def _fall_asleep(phase: Phase) -> Progress:
     before = phase.call(probes.score, mind.learner, phase.seed("probe", "before"))
     progress = phase.progress
     return replace(progress, night=progress.night + 1, round=0, rounds=(), dusk=progress.step, before=before, latest=before,
-                   level=morning.level(mind), monitors=morning.look(phase))  # fmt: skip
+                   rose=0.0, monitors=morning.look(phase))  # fmt: skip
 
 
 def _stage(phase: Phase, name: str, work: Work, progress: Progress) -> tuple[Work, Progress]:

@@ -77,7 +77,10 @@ class Ladder:
     def _share(self, tried: Batch, solved: Batch) -> float:
         if self.settings.by == "problems":
             return len(solved.by_problem()) / len(tried.by_problem()) if len(tried) else 0.0
-        return sum(line.votes for line in solved.lines) / sum(line.votes for line in tried.lines) if len(tried) else 0.0
+        of = self.families
+        said = {line.problem: of[line.problem.family].value(line.answer or "") for line in solved.lines}
+        alike = [line for line in tried.lines if line.answer and of[line.problem.family].value(line.answer) == said.get(line.problem)]
+        return sum(line.votes for line in alike) / sum(line.votes for line in tried.lines) if len(tried) else 0.0
 
     def level(self) -> Mapping[str, float]:
         """Current level of each family."""

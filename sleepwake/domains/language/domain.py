@@ -121,7 +121,7 @@ class Language:
             "accepted": sum(accepted),
             "right": hits,
             "precision": monitors.ratio(hits, sum(accepted)),
-            "recall": monitors.ratio(hits, sum(right)),
+            "recall": monitors.ratio(hits, len({line.problem for line, good in zip(material.lines, right, strict=True) if good})),
             "abstained": verdicts.counts()["abstained"],
             "precision_by_family": by_family,
             "goodhart": monitors.goodhart(material, verdicts, right),

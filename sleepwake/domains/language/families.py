@@ -36,6 +36,8 @@ class Family(Protocol):
     prefix: str
     """The character that opens its lines, and from which the model writes its problems."""
     relations: tuple[Relation, ...]
+    formats: tuple[str, ...]
+    """Names of the ways in which answers may be written."""
 
     def sample(self, level: int, rng: Random) -> str:
         """A problem of a level. Guarded."""
@@ -77,7 +79,7 @@ class Family(Protocol):
 class OneFormat:
     """What families share whose answers are written in one way."""
 
-    name = "plain"
+    formats: tuple[str, ...] = ("plain",)
 
     def value(self, answer: str) -> str:
         """The answer itself."""
@@ -85,7 +87,7 @@ class OneFormat:
 
     def form(self, answer: str) -> str:
         """The one."""
-        return self.name
+        return "plain"
 
 
 class Strings(OneFormat):

@@ -20,6 +20,8 @@ SHARES = {"plain": 50, "worked": 30, "marked": 20}
 class Formats(Addition):
     """Addition whose day shows a problem in one of three formats, by chance but the same each time."""
 
+    formats = tuple(FORMATS)
+
     def form(self, answer: str) -> str:
         """The format's name; empty where the answer follows no rule."""
         return next((name for name, rule in FORMATS.items() if rule.fullmatch(answer)), "")

@@ -6,7 +6,6 @@ alone damages the easy levels, so part of the prompts come from them. The policy
 where answers have formats, near dusk's shares of them (`niche`).
 """
 
-import importlib.util
 import random
 from collections.abc import Callable, Mapping, Sequence
 from tempfile import TemporaryDirectory
@@ -19,13 +18,12 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 from sleepwake.diversity import shares
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
-from sleepwake.domains.language.families import Family, OneFormat
+from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.domains.language.tokenizer import tokenizer
 from sleepwake.domains.language.trainers import arguments, prompt, quiet, trained
-from sleepwake.errors import SleepwakeError
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -45,8 +43,6 @@ class Sampled:
 
     def __init__(self, chosen: night_settings.Sampled, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
-        if chosen.vllm and importlib.util.find_spec("vllm") is None:
-            raise SleepwakeError("sleep.rehearse.vllm = true, and vllm is not installed", "pip install vllm, or leave the line out")
 
     def rehearse(
         self, mind: Mind, dusk: Callable[[], Mind], material: Batch, verdicts: Verdicts | None, rate: float, seed: int
@@ -81,13 +77,15 @@ class Sampled:
                 )
             )
         learner.take(twin)
+        recalled: Facts = {}
         if chosen.recall and known:
-            learner.practise(
+            recalled = learner.practise(
                 lambda step: random.Random(derive(seed, "recall", step)).choices(known, k=RECALLED),
                 chosen.recall, chosen.recall_rate * rate, max(1, chosen.recall // 6), self.problem_weight,
             )  # fmt: skip
         sampled = gathered(list(reward.attempts), list(reward.attempts.values()))
-        facts = {"steps": chosen.steps, "prompts": len(reward.attempts), **reward.facts()}
+        facts = {"steps": chosen.steps * chosen.passes + chosen.recall, "prompts": len(reward.attempts), **reward.facts()}
+        facts |= {name: facts[name] + recalled.get(name, 0) for name in ("samples", "tokens")}
         return sampled, mind.judge.verdicts(sampled, derive(seed, "verdicts")), facts
 
     def _prompts(self, valid: Sequence[Problem], easy: Sequence[Problem], draws: random.Random) -> list[Problem]:
@@ -113,7 +111,6 @@ class Sampled:
             "max_completion_length": chosen.longest,
             "max_steps": steps,
             "beta": chosen.beta,
-            **({"use_vllm": True, "vllm_mode": "colocate"} if chosen.vllm else {}),
             "shuffle_dataset": False,
         }
 
@@ -140,7 +137,7 @@ class Reward:
         asked = [Problem(*place) for place in zip(family, text, strict=True)]
         answered = collected(asked, completions)
         distinct = gathered(list(answered), list(answered.values()))
-        scores = self.mind.judge.scores(distinct, derive(self.seed, len(self.rewarded)))
+        scores = self.mind.judge.scores(distinct, derive(self.seed, len(self.shares)))
         by_answer = {line[:2]: score for line, score in zip(distinct.lines, scores, strict=True)}
         rewards = [by_answer[place] for place in zip(asked, completions, strict=True)]
         for problem, answers in answered.items():
@@ -153,7 +150,7 @@ class Reward:
     def _shared(self, family: str, name: str, value: float) -> float:
         if self.usual is None or not value:
             return value
-        ratio = (self.usual[family].get(name, 0.0) + 0.01) / (self.shares[-1][family][name] + 0.01)
+        ratio = (self.usual.get(family, {}).get(name, 0.0) + 0.01) / (self.shares[-1][family][name] + 0.01)
         return value * float(min(NICHE, max(1 / NICHE, ratio**self.niche)))
 
     def facts(self) -> Facts:
@@ -161,7 +158,7 @@ class Reward:
         given = [answer for answers in self.attempts.values() for answer in answers]
         mean = round(sum(self.rewarded) / len(self.rewarded), 6) if self.rewarded else None
         told = {"samples": len(given), "tokens": sum(map(len, given)), "reward": mean}
-        several = {family for shares in self.shares for family, share in shares.items() if set(share) - {OneFormat.name}}
+        several = {family for shares in self.shares for family in shares if len(self.mind.learner.families[family].formats) > 1}
         formats = {family: [shares[family] for shares in self.shares if family in shares] for family in sorted(several)}
         return {**told, **({"formats": formats} if formats else {})}
 

@@ -35,7 +35,7 @@ from sleepwake.seeds import seed as derive
 ALIKE = 40
 """Problems of the archive that a new one is compared with: the newest of its family."""
 ROOM = 8
-"""Characters that it may add to what it was given to begin with."""
+"""Characters that it may add to what it was given to begin with, the sign that ends a problem included."""
 
 
 class Learned(Ladder):
@@ -157,7 +157,7 @@ class Learned(Ladder):
         """What the writer makes of beginnings: well formed, each once."""
         prefix = self.families[family].prefix
         ends = complete(writer, [encode(prefix + piece) for piece in begun], (1.0,), seed, extra=ROOM, stop=SIGN)
-        texts = [piece + end[:-1] for piece, (end,) in zip(begun, ends, strict=True) if end.endswith("=")]
+        texts = [piece + end[:-1] for piece, (end,) in zip(begun, ends, strict=True) if end.endswith("=") and len(end) <= ROOM]
         return [text for text in dict.fromkeys(texts) if self.families[family].well_formed(text)]
 
     def observe(self, challenges: Sequence[Challenge], material: Batch, verdicts: Verdicts) -> Facts:
@@ -175,8 +175,8 @@ class Learned(Ladder):
         """The ladder's state, the archive, the adapter."""
         super().load(folder)
         self.archive = tensors.load_json(folder / "archive.json")
-        if (folder / "adapter_model.safetensors").exists():
-            self.adapter = tensors.load_tensors(folder / "adapter_model.safetensors", torch.device("cpu"))
+        adapter = folder / "adapter_model.safetensors"
+        self.adapter = tensors.load_tensors(adapter, torch.device("cpu")) if adapter.exists() else {}  # none at the first dusk
 
     def metrics(self) -> Facts:
         """As the ladder; with the archive's problems and the adapter's bytes."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from sleepwake.diversity import distinct_n, effective_formats, effective_prompts, format_entropy, self_bleu, vendi
-from sleepwake.domains.language.families import Family, OneFormat
+from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
@@ -47,13 +47,12 @@ def of_round(material: Batch, verdicts: Verdicts, families: Mapping[str, Family]
 
 
 def form_shares(material: Batch, families: Mapping[str, Family]) -> dict[str, float]:
-    """In what shares well-formed attempts are written in each format; nothing where there is one format only."""
+    """In what shares well-formed attempts are written in each format, of the families that have several; nothing where none has."""
     forms = Counter[str]()
     for problem, answer, votes in material.lines:
-        if answer and families[problem.family].answer_formed(answer):
-            forms[families[problem.family].form(answer)] += votes
-    if not forms or set(forms) == {OneFormat.name}:
-        return {}
+        family = families[problem.family]
+        if answer and len(family.formats) > 1 and family.answer_formed(answer):
+            forms[family.form(answer)] += votes
     return {name: round(count / forms.total(), 6) for name, count in forms.most_common()}
 
 

@@ -114,12 +114,14 @@ class Learned(Rungs):
 
     type: Literal["learned"]
     """On the learner as it stands; needs learner.fast = "full"."""
+    problems: int = Field(150, ge=4, le=10_000)
+    """Problems written a family and round, of whatever level; malformed and repeated ones are left out."""
     rank: int = Field(8, ge=1, le=256)
     """Of the LoRA."""
     steps: int = Field(6, ge=1, le=10_000)
     """GRPO steps a round."""
     prompts: int = Field(16, ge=1, le=1024)
-    """Beginnings a step, and a family."""
+    """Beginnings a step, drawn over all families; as many are made of each."""
     generations: int = Field(8, ge=2, le=128)
     """Problems written from each beginning."""
     rate: float = Field(1e-3, gt=0, le=1)
@@ -254,14 +256,13 @@ class Sampled(Settings):
     easy: float = Field(0.5, ge=0, lt=1)
     """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
     passes: int = Field(1, ge=1, le=16)
-    """Optimizer steps on each step's attempts; from the second on, ratios to the policy that sampled them are clipped."""
+    """Passes over each step's attempts, so `steps` x `passes` optimizer steps; from the second on, ratios to the policy that sampled them
+    are clipped."""
     recall: int = Field(0, ge=0, le=100_000)
     """Supervised steps after the trainer's, on what the learner knew before the round: its own lines of the day's levels, and practice.
     Where all attempts are right a trainer has nothing to go by, and mends damage only once it shows."""
     recall_rate: float = Field(1e-4, gt=0, le=1)
     """Their peak rate."""
-    vllm: bool = False
-    """Sample with vLLM in the same process; for a GPU, where vllm is installed."""
     beta: float = Field(0.02, ge=0)
     """Weight of the KL divergence to the policy that `anchor` names."""
     anchor: Literal["dusk", "round"] = "round"

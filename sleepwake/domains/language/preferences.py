@@ -1,7 +1,7 @@
 """DPO and KTO by TRL on the round's judged attempts: cheap, since nothing is sampled anew, and blind to what the learner does meanwhile."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -10,6 +10,7 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
+from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.rehearsal import easy_lines
@@ -23,15 +24,18 @@ Pair = tuple[Problem, str, str]
 """A problem, a better answer and a worse one."""
 
 
-def judged_pairs(material: Batch, verdicts: Verdicts) -> list[Pair]:
-    """The accepted attempt at each problem beside each attempt that was judged and found worse; abstentions say nothing."""
+def judged_pairs(material: Batch, verdicts: Verdicts, families: Mapping[str, Family]) -> list[Pair]:
+    """The accepted attempt at each problem beside each that was judged and found worse; abstentions say nothing, and neither does the
+    same said in another format.
+    """
     pairs = []
     for problem, positions in material.by_problem().items():
         best = next((at for at in positions if verdicts.accepted[at]), None)
         if best is None:
             continue
-        worse = [at for at in positions if at != best and verdicts.rewards[at] is not None]
-        pairs += [(problem, material.lines[best].answer or "", material.lines[at].answer or "") for at in worse]
+        answer, value = material.lines[best].answer or "", families[problem.family].value
+        worse = [at for at in positions if verdicts.rewards[at] is not None and value(material.lines[at].answer or "") != value(answer)]
+        pairs += [(problem, answer, material.lines[at].answer or "") for at in worse]
     return pairs
 
 
@@ -57,7 +61,7 @@ class Compared:
         """Train; the material and its verdicts come back as they were."""
         assert verdicts is not None
         chosen, learner, draws = self.settings, mind.learner, random.Random(derive(seed, "pairs"))
-        pairs = judged_pairs(material, verdicts)
+        pairs = judged_pairs(material, verdicts, mind.learner.families)
         if not pairs:
             return material, verdicts, {"skipped": "no accepted attempt has a worse one beside it"}
         known = (*easy_lines(mind, self.levels, derive(seed, "easy")), *mind.challenger.practice.all())

@@ -173,5 +173,25 @@ def check_together(learner: Learner, challenger: Any, consolidate: Any, evaluate
         )
     if consolidate.type == "merge" and learner.fast != "lora":
         raise ValueError('sleep.consolidate.type = "merge" folds a LoRA into the lasting weights: write learner.fast = "lora"')
+    if consolidate.type == "seed":
+        check_growth(learner, challenger, consolidate)
     if evaluate.probe or evaluate.speed:
         raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")
+
+
+def check_growth(learner: Learner, challenger: Any, consolidate: Any) -> None:
+    """Refuse a larger size that isn't larger, or that a copy can't have.
+
+    Raises:
+        ValueError: with what is wrong and the line to write.
+    """
+    larger = consolidate.larger
+    alike = f"{{ width = {learner.width}, heads = {learner.heads}, expansion = {learner.expansion}, layers = {learner.layers + 2} }}"
+    if larger.width < learner.width or larger.layers < learner.layers:
+        raise ValueError(f"sleep.consolidate.larger is narrower or shallower than the learner: write larger = {alike}, or more")
+    if consolidate.start == "copy" and any(getattr(larger, name) != getattr(learner, name) for name in ("width", "heads", "expansion")):
+        raise ValueError(f'sleep.consolidate.start = "copy" adds blocks of the same kind: write larger = {alike}')
+    if consolidate.imitate and consolidate.batch % 4:
+        raise ValueError(f"sleep.consolidate.imitate takes four completions of each: write batch = {consolidate.batch // 4 * 4 + 4}")
+    if challenger.type == "learned":
+        raise ValueError('challenger.type = "learned" has a LoRA that does not fit a larger learner: write challenger.type = "ladder"')
