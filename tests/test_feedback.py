@@ -142,7 +142,7 @@ def test_what_is_saved_and_copied_draws_the_same(chosen: dict[str, Any], tmp_pat
 # ----------------------------------------------------------------------------------------------------------------------- replay
 
 
-@pytest.mark.parametrize(("feedback", "least"), [(RTF, 0.7), (BIR, 0.7)])
+@pytest.mark.parametrize(("feedback", "least"), [pytest.param(RTF, 0.7, marks=pytest.mark.slow), (BIR, 0.7)])
 def test_draws_look_like_their_class(feedback: str, least: float) -> None:
     """After one day of two digits a classifier of all real images names most draws as they are labelled; by chance it would name 1 in 10."""
     domain = made(*DIGITS, feedback, "stream.tasks=1")

@@ -110,6 +110,7 @@ def test_it_needs_a_learner_without_a_lora() -> None:
         made('learner.fast="lora"')
 
 
+@pytest.mark.slow
 def test_it_learns_what_pays(tmp_path: Path) -> None:
     """Where problems pay that end in 7, forty steps make most problems end in 7; at first one in ten does."""
     domain = made("stream.tasks=[['copy']]", "wake.steps=100", "challenger.steps=40", "challenger.prompts=8", "challenger.rate=5e-3")

@@ -44,7 +44,9 @@ def test_a_whole_merge_answers_as_the_night_did_without_the_adapter(how: str, tm
     assert mind.learner.model.peft_config.keys() == {"default"}
 
 
-@pytest.mark.parametrize("how", ["ties", "dare_linear", "dare_ties", "magnitude_prune"])
+@pytest.mark.parametrize(
+    "how", ["ties", "dare_ties", *(pytest.param(how, marks=pytest.mark.slow) for how in ("dare_linear", "magnitude_prune"))]
+)
 def test_a_pruned_merge_moves_the_lasting_weights(how: str, tmp_path: Path) -> None:
     mind, _, before = slept(how, tmp_path / "dusk")
     assert not torch.equal(parameters_to_vector(dict(mind.learner.lasting_state()).values()), before)

@@ -43,7 +43,7 @@ def test_pairs_by_hand() -> None:
     assert easy_pairs(lines, Random(0)) == [(one, "12", "34"), (other, "34", "12")]
 
 
-@pytest.mark.parametrize(("kind", "fast"), [("rloo", "lora"), ("dpo", "full"), ("kto", "lora")])
+@pytest.mark.parametrize(("kind", "fast"), [("rloo", "lora"), ("dpo", "full"), pytest.param("kto", "lora", marks=pytest.mark.slow)])
 def test_a_round_repeats_and_leaves_nothing_behind(tmp_path: Path, kind: str, fast: str) -> None:
     domain = made(kind, f'learner.fast="{fast}"')
     mind = domain.mind()
@@ -65,7 +65,10 @@ def test_a_round_repeats_and_leaves_nothing_behind(tmp_path: Path, kind: str, fa
     assert python_state == random.getstate()
 
 
-@pytest.mark.parametrize(("kind", "changes"), [("dpo", ("sleep.rehearse.imitate=0",)), ("dpo", ()), ("kto", ("sleep.rehearse.steps=120",))])
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [("dpo", ("sleep.rehearse.imitate=0",)), ("dpo", ()), pytest.param("kto", ("sleep.rehearse.steps=120",), marks=pytest.mark.slow)],
+)
 def test_what_was_accepted_becomes_likelier_than_what_was_not(kind: str, changes: tuple[str, ...]) -> None:
     """Ten problems, the right answer accepted and a wrong one rejected: the mean margin of their log-probabilities grows.
 

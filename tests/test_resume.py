@@ -116,7 +116,7 @@ def damaged(content: bytes, how: str) -> bytes | None:
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
-@pytest.mark.parametrize("how", ["delete", "truncate", "flip"])
+@pytest.mark.parametrize("how", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("delete", "truncate")), "flip"])
 def test_damage_to_any_file_is_found_and_told(tmp_path: Path, how: str) -> None:
     """In each file in turn: found by `status --verify`; resume falls back to a whole commit or stops with exit 1, naming the file."""
     origin = tmp_path / "origin"
