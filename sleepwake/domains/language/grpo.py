@@ -154,7 +154,7 @@ class Reward:
         return value * float(min(NICHE, max(1 / NICHE, ratio**self.niche)))
 
     def facts(self) -> Facts:
-        """Attempts, characters, mean reward; where there are formats, the most frequent one's share at each step."""
+        """Attempts, characters, mean reward; of families that have several formats, their shares at each step."""
         given = [answer for answers in self.attempts.values() for answer in answers]
         mean = round(sum(self.rewarded) / len(self.rewarded), 6) if self.rewarded else None
         told = {"samples": len(given), "tokens": sum(map(len, given)), "reward": mean}

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from peft import LoraConfig, get_peft_model
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
@@ -22,9 +21,10 @@ from sleepwake.diversity import distance
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.challengers import Ladder
+from sleepwake.domains.language.dreamers import shuffled
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.generation import complete
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import Characters, with_lora
 from sleepwake.domains.language.problems import Batch, Challenge, Problem, gathered
 from sleepwake.domains.language.tokenizer import BOS, SIGN, SPECIAL, encode, tokenizer
 from sleepwake.domains.language.trainers import arguments, quiet, trained
@@ -75,10 +75,7 @@ class Learned(Ladder):
         return tuple(challenges)
 
     def _writer(self, learner: Characters, seed: int) -> Any:
-        chosen, twin = self.settings, learner.copy()
-        config = LoraConfig(r=chosen.rank, lora_alpha=2 * chosen.rank, target_modules="all-linear", task_type="CAUSAL_LM")
-        with tensors.seeded(seed, learner.device), quiet():
-            writer = get_peft_model(twin.lasting, config)
+        writer = with_lora(learner.copy().lasting, self.settings.rank, seed, learner.device)
         if self.adapter:
             set_peft_model_state_dict(writer, self.adapter)
         return writer
@@ -90,11 +87,7 @@ class Learned(Ladder):
         if not pool:
             return [""]
 
-        def pieces() -> Any:
-            while True:
-                yield draws.choice(pool)
-
-        whole = [known.compose(pieces(), self.levels[family]) for _ in range(self.settings.prompts)]
+        whole = [known.compose(shuffled(pool, draws), self.levels[family]) for _ in range(self.settings.prompts)]
         return [text[: draws.randint(0, len(text))] for text in whole]
 
     def _train(self, mind: Mind, writer: Any, begun: Mapping[str, Sequence[str]], seed: int) -> None:

@@ -54,6 +54,15 @@ def network(chosen: settings.Learner, seed: int, device: torch.device) -> SmolLM
         return SmolLM3ForCausalLM(config)
 
 
+def with_lora(model: nn.Module, rank: int, seed: int, device: torch.device) -> nn.Module:
+    """The model under a fresh LoRA on all its linear layers, which changes nothing yet."""
+    adapter = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
+    with tensors.seeded(seed, device), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # PEFT reads transformers' old name
+        under: nn.Module = get_peft_model(model, adapter)
+    return under
+
+
 class Characters:
     """Learns whole lines by day; attempts problems and writes new ones by night.
 
@@ -78,10 +87,7 @@ class Characters:
         self.lasting: nn.Module = network(chosen, derive(self.seed, "weights"), self.device)
         self.model: nn.Module = self.lasting
         if chosen.fast == "lora":
-            adapter = LoraConfig(r=chosen.rank, lora_alpha=2 * chosen.rank, target_modules="all-linear", task_type="CAUSAL_LM")
-            with tensors.seeded(derive(self.seed, "adapter"), self.device), warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "`is_gradient_checkpointing`", FutureWarning)  # PEFT reads transformers' old name
-                self.model = get_peft_model(self.lasting, adapter)
+            self.model = with_lora(self.lasting, chosen.rank, derive(self.seed, "adapter"), self.device)
         self.model.eval()
 
     @property

@@ -6,7 +6,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from sleepwake.diversity import distinct_n, effective_formats, effective_prompts, format_entropy, self_bleu, vendi
+from sleepwake.diversity import distinct_n, dominant_share, effective_formats, effective_prompts, format_entropy, self_bleu, vendi
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.records import Facts, Verdicts
@@ -40,10 +40,11 @@ def of_round(material: Batch, verdicts: Verdicts, families: Mapping[str, Family]
     texts = [problem.text for problem in list(by_problem)[:COMPARED]]
     groups = [[verdicts.rewards[at] or 0.0 for at in positions] for positions in by_problem.values()]
     told = {**alike(texts), **({"effective_prompts": effective_prompts(groups)} if groups else {})}
-    told = {name: round(value, 6) for name, value in told.items()}
-    forms = form_shares(material, families)
-    entropy = {"format_entropy": round(format_entropy(forms), 6), "effective_formats": round(effective_formats(forms), 6)} if forms else {}
-    return {**told, "problems": len(texts), **({"formats": forms, **entropy, "dominant_share": max(forms.values())} if forms else {})}
+    told = {name: round(value, 6) for name, value in told.items()} | {"problems": len(texts)}
+    if not (forms := form_shares(material, families)):
+        return told
+    measures = (format_entropy, effective_formats, dominant_share)
+    return {**told, "formats": forms, **{measure.__name__: round(measure(forms), 6) for measure in measures}}
 
 
 def form_shares(material: Batch, families: Mapping[str, Family]) -> dict[str, float]:
