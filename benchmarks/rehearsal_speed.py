@@ -26,8 +26,7 @@ from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.grpo import Reward
 from sleepwake.domains.language.problems import Problem
 from sleepwake.domains.language.rehearsal import easy_lines
-from sleepwake.domains.language.tokenizer import tokenizer
-from sleepwake.domains.language.trainers import prompt, quiet, trained
+from sleepwake.domains.language.trainers import quiet, trained
 from sleepwake.recipebook import find
 from sleepwake.seeds import seed as derive
 
@@ -76,13 +75,13 @@ def main() -> None:
 
     def bare(seed: int, chosen: list[Problem]) -> int:
         twin, asked = mind.learner.copy(), Reward(mind, None, 0.0, derive(seed, "rewards"))
-        rows = [{"prompt": prompt(mind.learner, one), "family": one.family, "text": one.text} for one in chosen]
+        rows = [{"prompt": mind.learner.prompt(one), "family": one.family, "text": one.text} for one in chosen]
         with quiet(), tensors.seeded(seed, mind.learner.device), tempfile.TemporaryDirectory() as folder:
             twin.lasting.save_pretrained(folder)
             twin.lasting.config._name_or_path = folder
             settings = GRPOConfig(**domain.rehearsal._arguments(folder, 1.0, seed, mind.learner.device))  # type: ignore[attr-defined]
             trained(GRPOTrainer(model=twin.model, reward_funcs=asked.reward, args=settings, train_dataset=Dataset.from_list(rows),
-                                processing_class=tokenizer()))  # fmt: skip
+                                processing_class=mind.learner.codec.tokenizer))  # fmt: skip
         return int(asked.facts()["tokens"])  # type: ignore[call-overload, no-any-return]
 
     rates: dict[str, list[float]] = {"ours": [], "bare": []}

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from sleepwake import recipe as recipes
+from sleepwake.domains.language.characters import Characters
 from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.importance import chosen, gradient_norms
-from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.problems import Line, Problem
-from sleepwake.domains.language.tokenizer import EOS, encode
+from sleepwake.domains.language.tokenizer import EOS, CharacterCodec
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "language" / "tiny.toml"
 
@@ -32,7 +32,7 @@ def test_norms_are_those_of_the_loss_that_trains(fast: str) -> None:
     before = {key: value.clone() for key, value in one.model.state_dict().items()}
     norms = gradient_norms(one, lines)
     for text, norm in zip(("c12=12", "c345=3"), norms, strict=True):
-        tokens = torch.tensor([[*encode(text), EOS]], device="cpu")
+        tokens = torch.tensor([[*CharacterCodec().encode(text), EOS]], device="cpu")
         labels = tokens.clone()
         labels[:, : text.index("=") + 2] = -100
         one.model.zero_grad()

@@ -16,17 +16,18 @@ from sleepwake import session
 from sleepwake.domains import load_class
 from sleepwake.domains.language import night_settings, training
 from sleepwake.domains.language.challengers import Ladder
+from sleepwake.domains.language.characters import Characters
+from sleepwake.domains.language.codec import padded
 from sleepwake.domains.language.domain import Language, build
 from sleepwake.domains.language.families import Family, families
 from sleepwake.domains.language.generation import complete
 from sleepwake.domains.language.judges import Asked, agreements
-from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.memory import Rewritten
 from sleepwake.domains.language.monitors import goodhart, of_round
 from sleepwake.domains.language.practice import Practice
 from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem, from_json, gathered, to_json
 from sleepwake.domains.language.settings import CLASSES
-from sleepwake.domains.language.tokenizer import ALPHABET, BOS, EOS, SIGN, VOCABULARY, decode, encode, tokenizer
+from sleepwake.domains.language.tokenizer import ALPHABET, BOS, EOS, SIGN, VOCABULARY, CharacterCodec, decode, tokenizer
 from sleepwake.errors import RecipeError
 from sleepwake.records import Verdicts
 from sleepwake.roles import Guard, Mind, NightBreachError
@@ -41,6 +42,9 @@ FAMILIES = families(GUARD, NAMES)
 
 def made(*changes: str, recipe: str = "tiny", seed: int = 100) -> Language:
     return build(recipes.load(RECIPES / f"{recipe}.toml", changes, seed), "cpu", ())
+
+
+encode = CharacterCodec().encode
 
 
 def learner(*changes: str) -> Characters:
@@ -153,6 +157,9 @@ def test_encode_is_what_the_tokenizer_does() -> None:
     assert len(one) == VOCABULARY
     assert all(one(FAMILIES[name].prefix)["input_ids"] == encode(FAMILIES[name].prefix)[1:] for name in NAMES)
     assert encode("=") == [BOS, SIGN]
+    codec = CharacterCodec()
+    assert codec.row(codec.prompt("r", "12"), "21") == ([*encode("r12=21"), EOS], 5)
+    assert codec.tokenizer(codec.prompt("r", "12"))["input_ids"] == encode("r12=")
 
 
 def test_lines_survive_json_and_selection() -> None:
@@ -197,9 +204,10 @@ def test_chunks_give_the_gradient_of_the_whole_batch(monkeypatch: pytest.MonkeyP
 
 
 def test_weights_of_the_loss() -> None:
-    tokens = torch.tensor([[*encode("r12=21"), EOS], [*encode("r1=1"), EOS, 0, 0]], device=CPU)
-    with CPU:
-        weight = training.weights(tokens, 0.25)
+    codec = CharacterCodec()
+    rows = [codec.row(codec.prompt("r", "12"), "21"), codec.row(codec.prompt("r", "1"), "1")]
+    tokens, weight = padded(rows, codec.pad, 0.25, CPU)
+    assert tokens.tolist() == [[*encode("r12=21"), EOS], [*encode("r1=1"), EOS, 0, 0]]
     assert weight.tolist() == [[0, 0.25, 0.25, 0.25, 0.25, 1, 1, 1], [0, 0.25, 0.25, 0.25, 1, 1, 0, 0]]
 
 

@@ -82,7 +82,7 @@ def test_what_was_accepted_becomes_likelier_than_what_was_not(kind: str, changes
     verdicts = Verdicts((1.0, 0.0) * 10, ("",) * 20)
 
     def likely() -> tuple[float, float]:
-        means = over_answers(mind.learner.model, [mind.learner.text(line) for line in lines], chosen)
+        means = over_answers(mind.learner, lines, chosen)
         sums = [mean * (len(line.answer or "") + 1) for mean, line in zip(means, lines, strict=True)]
         return sum(sums[::2]) / 10, sum(sums[1::2]) / 10
 

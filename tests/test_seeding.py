@@ -12,8 +12,8 @@ from torch.nn.utils import parameters_to_vector
 
 from sleepwake import recipe as recipes
 from sleepwake.diversity import distance
+from sleepwake.domains.language.characters import Characters
 from sleepwake.domains.language.domain import Language, build
-from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.problems import Problem
 from sleepwake.domains.language.seeding import imitation
 from sleepwake.errors import RecipeError

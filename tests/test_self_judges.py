@@ -8,15 +8,15 @@ import torch
 
 from sleepwake import recipe as recipes
 from sleepwake.domains.language import night_settings
+from sleepwake.domains.language.characters import Characters
 from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.ensembles import Ensemble
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.judges import Opinions
-from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.likelihood import certainty, chosen, over_answers
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.self_judges import Cycle, SelfCertainty
-from sleepwake.domains.language.tokenizer import BOS, EOS, encode
+from sleepwake.domains.language.tokenizer import BOS, EOS, CharacterCodec
 from sleepwake.roles import Guard
 
 RECIPE = Path(__file__).parent.parent / "recipes" / "language" / "tiny.toml"
@@ -40,11 +40,12 @@ def copier() -> Characters:
 
 
 def test_measures_of_answers_are_what_each_line_gives_by_itself(copier: Characters) -> None:
-    texts = ["c123=123", "c7=7", "c12345=1"]
+    lines = [Line(Problem("copy", text), said) for text, said in (("123", "123"), ("7", "7"), ("12345", "1"))]
     for measure in (chosen, certainty):
-        found = over_answers(copier.model, texts, measure)
-        for text, mean in zip(texts, found, strict=True):
-            tokens = torch.tensor([[*encode(text), EOS]], device="cpu")
+        found = over_answers(copier, lines, measure)
+        for (problem, answer, _), mean in zip(lines, found, strict=True):
+            text = f"c{problem.text}={answer}"
+            tokens = torch.tensor([[*CharacterCodec().encode(text), EOS]], device="cpu")
             with torch.no_grad():
                 logs = copier.model(input_ids=tokens).logits[:, :-1].log_softmax(-1)
             start = text.index("=") + 1  # of tokens after the beginning, the sign's place predicts the first of the answer

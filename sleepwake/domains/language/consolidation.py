@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sleepwake.domains.language import night_settings
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Line
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.records import Facts
@@ -36,9 +36,9 @@ class Lesson:
 
     def __init__(
         self,
-        student: Characters,
-        old: tuple[Characters, Sequence[Line]],
-        new: tuple[Characters, Sequence[Line]],
+        student: TextLearner,
+        old: tuple[TextLearner, Sequence[Line]],
+        new: tuple[TextLearner, Sequence[Line]],
         hard: float,
         batch: int,
         seed: int,

@@ -9,7 +9,6 @@ from typing import Any
 from sleepwake.domains import chosen_class, load_class, tensors
 from sleepwake.domains.language import monitors, settings
 from sleepwake.domains.language.families import families
-from sleepwake.domains.language.learners import Characters
 from sleepwake.domains.language.probes import accuracy
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.reach import reach
@@ -50,7 +49,8 @@ class Language:
     def mind(self) -> Mind:
         """A fresh mind, the same at every call."""
         recipe, levels = self.recipe, self.stream.levels
-        fresh = partial(Characters, recipe.learner, recipe.wake, self.families, derive(recipe.seed, "learner"), self.device)
+        seed = derive(recipe.seed, "learner")
+        fresh = partial(made, "learner", recipe.learner, recipe.wake, self.families, seed, self.device)
         probes = load_class(settings.CLASSES["probes"][recipe.morning.probes])
         return Mind(
             learner=fresh(),

@@ -10,7 +10,7 @@ from random import Random
 from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.families import Family
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem, gathered
 from sleepwake.records import Facts, Task
 from sleepwake.roles import Source
@@ -31,11 +31,11 @@ class ModelDreamer:
         self.limit = 4 * levels + 8
         self.formed: dict[str, dict[str, int]] = {}
 
-    def fit(self, task: Task, examples: Batch, replay: Source | None, learner: Characters, seed: int) -> Facts:
+    def fit(self, task: Task, examples: Batch, replay: Source | None, learner: TextLearner, seed: int) -> Facts:
         """Nothing to fit: the learner learned to write problems with the whole lines."""
         return {}
 
-    def pieces(self, family: str, learner: Characters, seed: int) -> list[str]:
+    def pieces(self, family: str, learner: TextLearner, seed: int) -> list[str]:
         """Well-formed problems of whatever level the model writes."""
         written = learner.write(family, self.settings.pool, self.limit, seed)
         known = self.families[family]
@@ -44,7 +44,7 @@ class ModelDreamer:
         self.formed[family] = {"written": len(written), "formed": len(pieces), **{str(at): n for at, n in sorted(spread.items())}}
         return pieces
 
-    def problems(self, challenges: Sequence[Challenge], learner: Characters, seed: int) -> list[Problem]:
+    def problems(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> list[Problem]:
         """Distinct problems of each challenge's level; fewer where the model's pieces don't give as many."""
         dreamed: dict[Problem, None] = {}
         pools: dict[str, list[str]] = {}
@@ -66,7 +66,7 @@ class ModelDreamer:
             dreamed.update(made)
         return list(dreamed)
 
-    def dream(self, challenges: Sequence[Challenge], learner: Characters, seed: int) -> Batch:
+    def dream(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> Batch:
         """Problems with the learner's distinct attempts, or problems alone where the recipe asks for no attempts."""
         problems = self.problems(challenges, learner, seed)
         if not self.settings.attempts:

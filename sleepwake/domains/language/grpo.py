@@ -19,11 +19,10 @@ from sleepwake.diversity import shares
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.families import Family
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
-from sleepwake.domains.language.tokenizer import tokenizer
-from sleepwake.domains.language.trainers import arguments, prompt, quiet, trained
+from sleepwake.domains.language.trainers import arguments, quiet, trained
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -66,14 +65,14 @@ class Sampled:
                 (before if chosen.anchor == "dusk" else learner).lasting.save_pretrained(folder)
                 twin.lasting.config._name_or_path = folder  # where TRL looks for the policy that its KL divergence is taken to
             config, trainer = TRAINERS[chosen.type]
-            rows = [{"prompt": prompt(learner, problem), "family": problem.family, "text": problem.text} for problem in prompts]
+            rows = [{"prompt": learner.prompt(problem), "family": problem.family, "text": problem.text} for problem in prompts]
             trained(
                 trainer(
                     model=twin.model,
                     reward_funcs=reward.reward,
                     args=config(**self._arguments(folder, rate, seed, learner.device)),
                     train_dataset=Dataset.from_list(rows),
-                    processing_class=tokenizer(),
+                    processing_class=learner.codec.tokenizer,
                 )
             )
         learner.take(twin)
@@ -178,7 +177,7 @@ def by_family(problems: Sequence[Problem], forms: Sequence[str]) -> dict[str, di
     return {family: {name: round(value, 4) for name, value in shares(names).items()} for family, names in told.items()}
 
 
-def formats_of(learner: Characters, problems: Sequence[Problem], attempts: int, seed: int) -> dict[str, dict[str, float]]:
+def formats_of(learner: TextLearner, problems: Sequence[Problem], attempts: int, seed: int) -> dict[str, dict[str, float]]:
     """The shares in which a learner's sampled answers to problems are written, by family."""
     asked = list(dict.fromkeys(problems))
     answers = learner.attempt(asked, (1.0,) * attempts, seed)

@@ -13,7 +13,7 @@ from typing import Any
 
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.families import Family
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Problem
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Guard, Source
@@ -131,10 +131,10 @@ def agreements(families: Mapping[str, Family], attempts: Batch, answer: Callable
 class Asked(Opinions):
     """Judges by what a snapshot of the learner says."""
 
-    def __init__(self, families: Mapping[str, Family], threshold: float, fresh: Callable[[], Characters]) -> None:
+    def __init__(self, families: Mapping[str, Family], threshold: float, fresh: Callable[[], TextLearner]) -> None:
         super().__init__(families, threshold)
         self.fresh = fresh
-        self.snapshot: Characters | None = None
+        self.snapshot: TextLearner | None = None
 
     def freeze(self, commit: Path) -> None:
         """Load the learner of the last commit. It doesn't move within a round: judges that did learned to agree with
@@ -143,7 +143,7 @@ class Asked(Opinions):
         self.snapshot = self.fresh()
         self.snapshot.load(commit / "learner")
 
-    def asked(self) -> Characters:
+    def asked(self) -> TextLearner:
         """The snapshot."""
         assert self.snapshot is not None, "freeze comes before verdicts"
         return self.snapshot
@@ -153,7 +153,7 @@ class Metamorphic(Asked):
     """An attempt must agree with a frozen snapshot's own answers to easier parts of the problem (see `relations`)."""
 
     def __init__(
-        self, chosen: night_settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]
+        self, chosen: night_settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
     ) -> None:
         super().__init__(families, chosen.threshold, fresh)
 

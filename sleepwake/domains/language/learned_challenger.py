@@ -21,12 +21,13 @@ from sleepwake.diversity import distance
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.challengers import Ladder
+from sleepwake.domains.language.codec import Codec
 from sleepwake.domains.language.dreamers import shuffled
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.generation import complete
-from sleepwake.domains.language.learners import Characters, with_lora
+from sleepwake.domains.language.learners import TextLearner, with_lora
 from sleepwake.domains.language.problems import Batch, Challenge, Problem, gathered
-from sleepwake.domains.language.tokenizer import BOS, SIGN, SPECIAL, encode, tokenizer
+from sleepwake.domains.language.tokenizer import SIGN, tokenizer
 from sleepwake.domains.language.trainers import arguments, quiet, trained
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
@@ -66,7 +67,7 @@ class Learned(Ladder):
         challenges = []
         for family, pieces in begun.items():
             last = Random(derive(seed, "last", family)).choices(pieces, k=self.settings.problems)
-            texts = self._written(writer, family, last, derive(seed, "written", family))
+            texts = self._written(mind.learner.codec, writer, family, last, derive(seed, "written", family))
             self.archive[family] = (self.archive[family] + texts)[-self.settings.archive :]
             by_level: dict[int, list[str]] = {}
             for text in texts:
@@ -74,7 +75,7 @@ class Learned(Ladder):
             challenges += [Challenge(family, level, len(found), tuple(found)) for level, found in sorted(by_level.items())]
         return tuple(challenges)
 
-    def _writer(self, learner: Characters, seed: int) -> Any:
+    def _writer(self, learner: TextLearner, seed: int) -> Any:
         writer = with_lora(learner.copy().lasting, self.settings.rank, seed, learner.device)
         if self.adapter:
             set_peft_model_state_dict(writer, self.adapter)
@@ -91,10 +92,10 @@ class Learned(Ladder):
         return [text[: draws.randint(0, len(text))] for text in whole]
 
     def _train(self, mind: Mind, writer: Any, begun: Mapping[str, Sequence[str]], seed: int) -> None:
-        chosen, draws, worth = self.settings, Random(seed), list[float]()
+        chosen, codec, draws, worth = self.settings, mind.learner.codec, Random(seed), list[float]()
         starts = [(family, piece) for family, pieces in begun.items() for piece in pieces]
         rows = [
-            {"prompt": SPECIAL[BOS] + self.families[family].prefix + piece, "family": family, "piece": piece}
+            {"prompt": codec.opening(self.families[family].prefix) + piece, "family": family, "piece": piece}
             for family, piece in draws.choices(starts, k=chosen.steps * chosen.prompts)
         ]
 
@@ -146,10 +147,10 @@ class Learned(Ladder):
         old = self.archive[problem.family][-ALIKE:]
         return min((distance(problem.text, text) / max(len(problem.text), len(text)) for text in old), default=1.0)
 
-    def _written(self, writer: Any, family: str, begun: Sequence[str], seed: int) -> list[str]:
+    def _written(self, codec: Codec, writer: Any, family: str, begun: Sequence[str], seed: int) -> list[str]:
         """What the writer makes of beginnings: well formed, each once."""
-        prefix = self.families[family].prefix
-        ends = complete(writer, [encode(prefix + piece) for piece in begun], (1.0,), seed, extra=ROOM, stop=SIGN)
+        opening = codec.opening(self.families[family].prefix)
+        ends = complete(writer, [codec.encode(opening + piece) for piece in begun], (1.0,), seed, extra=ROOM, stop=SIGN)
         texts = [piece + end[:-1] for piece, (end,) in zip(begun, ends, strict=True) if end.endswith("=") and len(end) <= ROOM]
         return [text for text in dict.fromkeys(texts) if self.families[family].well_formed(text)]
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from sleepwake.domains.language.tokenizer import EOS, PAD, encode
-from sleepwake.domains.language.training import pad, weights
+from sleepwake.domains.language.codec import padded
+from sleepwake.domains.language.learners import TextLearner
+from sleepwake.domains.language.problems import Line
 
 TOGETHER = 256
 """Lines a forward pass."""
@@ -26,23 +27,24 @@ def certainty(logs_BTV: Tensor, next_BT: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def over_answers(model: nn.Module, texts: Sequence[str], measure: Measure) -> list[float]:
+def over_answers(learner: TextLearner, lines: Sequence[Line], measure: Measure) -> list[float]:
     """Mean of a measure over the tokens of each line's answer, its end included.
 
     Args:
-        model: a causal language model of transformers.
-        texts: whole lines, without beginning and end.
+        learner: whose model says it.
+        lines: with answers.
         measure: of each token.
     """
-    device, found = next(model.parameters()).device, [0.0] * len(texts)
+    model, found = learner.model, [0.0] * len(lines)
     was_training = model.training
     model.eval()
-    order = sorted(range(len(texts)), key=lambda at: len(texts[at]))
+    rows = [learner.row(line) for line in lines]
+    order = sorted(range(len(rows)), key=lambda at: len(rows[at].tokens))
     for first in range(0, len(order), TOGETHER):
         places = order[first : first + TOGETHER]
-        tokens_BT = pad([[*encode(texts[at]), EOS] for at in places], device)
+        tokens_BT, weight_BT = padded([rows[at] for at in places], learner.codec.pad, 0.0, learner.device)
         logs_BTV = model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].log_softmax(-1)
-        weight_BT = weights(tokens_BT, 0.0)[:, 1:] * (tokens_BT[:, 1:] != PAD)
+        weight_BT = weight_BT[:, 1:]
         means_B = (measure(logs_BTV, tokens_BT[:, 1:]) * weight_BT).sum(dim=1) / weight_BT.sum(dim=1)
         for at, mean in zip(places, means_B.tolist(), strict=True):
             found[at] = mean

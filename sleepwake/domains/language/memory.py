@@ -8,7 +8,7 @@ from random import Random
 
 from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Line, Problem, from_json, stored, to_json
 from sleepwake.records import Facts, Task
 from sleepwake.roles import Mind, Source
@@ -45,7 +45,7 @@ class Rewritten:
     generator and solver).
     """
 
-    def __init__(self, learner: Characters, families: Sequence[str], limit: int) -> None:
+    def __init__(self, learner: TextLearner, families: Sequence[str], limit: int) -> None:
         self.learner, self.families, self.limit = learner, families, limit
 
     def draw(self, n: int, seed: int) -> Batch:

@@ -11,11 +11,10 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.families import Family
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.rehearsal import easy_lines
-from sleepwake.domains.language.tokenizer import tokenizer
-from sleepwake.domains.language.trainers import arguments, prompt, quiet, trained
+from sleepwake.domains.language.trainers import arguments, quiet, trained
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -85,7 +84,7 @@ class Compared:
                 "model": twin.model,
                 "ref_model": None if lora else learner.copy().model,
                 "train_dataset": Dataset.from_list(rows),
-                "processing_class": tokenizer(),
+                "processing_class": learner.codec.tokenizer,
             }
             if isinstance(chosen, night_settings.Dpo):
                 weights = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, chosen.imitate]} if chosen.imitate else {}
@@ -96,9 +95,9 @@ class Compared:
         answers = sum(len(row.get("completion", "")) + len(row.get("chosen", "")) + len(row.get("rejected", "")) for row in rows)
         return material, verdicts, {"steps": chosen.steps, "samples": len(rows), "tokens": answers, "pairs": len(pairs), "easy": len(easy)}
 
-    def _row(self, learner: Characters, pair: Pair, good: bool) -> dict[str, Any]:
+    def _row(self, learner: TextLearner, pair: Pair, good: bool) -> dict[str, Any]:
         problem, better, worse = pair
-        asked = prompt(learner, problem)
+        asked = learner.prompt(problem)
         if isinstance(self.settings, night_settings.Dpo):
             return {"prompt": asked, "chosen": better, "rejected": worse}
         return {"prompt": asked, "completion": better if good else worse, "label": good}

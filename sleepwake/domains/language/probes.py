@@ -13,7 +13,7 @@ from random import Random
 from sleepwake.domains import tensors
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.judges import agreements
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem, from_json, size, stored, to_json
 from sleepwake.records import Facts, Probe, Task
 from sleepwake.roles import Mind
@@ -47,7 +47,7 @@ class Kept:
     def draw(self, mind: Mind, seed: int) -> None:
         """Nothing to draw."""
 
-    def score(self, learner: Characters, seed: int) -> tuple[Probe, ...]:
+    def score(self, learner: TextLearner, seed: int) -> tuple[Probe, ...]:
         """Share of the lines that the learner answers as they were, a probe for each family of a task: a mean over families would hide
         that one of them was lost.
         """
@@ -120,11 +120,11 @@ class Dreamed(Kept):
         return {"bytes": size(lines), "lines": len(lines)}
 
 
-def sampled(learner: Characters, seed: int) -> Callable[[Sequence[Problem]], list[str]]:
+def sampled(learner: TextLearner, seed: int) -> Callable[[Sequence[Problem]], list[str]]:
     """A judge's voice: one answer to each problem, drawn at temperature 1."""
     return lambda problems: [answer for (answer,) in learner.attempt(problems, (1.0,), seed)]
 
 
-def accuracy(learner: Characters, lines: Sequence[Line]) -> float:
+def accuracy(learner: TextLearner, lines: Sequence[Line]) -> float:
     """Share of the lines whose answer the learner gives greedily."""
     return sum(learner.right(lines)) / len(lines)

@@ -7,7 +7,7 @@ from typing import Any
 
 from sleepwake.boundary import cover, crossover, gain, ledger, mean_pass
 from sleepwake.domains.language.families import Family
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Problem
 from sleepwake.records import Facts
 from sleepwake.roles import Guard, Mind
@@ -29,7 +29,7 @@ def dreamed_to(mind: Mind, family: str) -> int:
     return highest
 
 
-def right(learner: Characters, family: Family, problems: Sequence[Problem], samples: int, seed: int, guard: Guard) -> list[int]:
+def right(learner: TextLearner, family: Family, problems: Sequence[Problem], samples: int, seed: int, guard: Guard) -> list[int]:
     """Right answers among so many samples at temperature 1, problem by problem."""
     counts: list[int] = []
     together = max(1, ROWS // samples)

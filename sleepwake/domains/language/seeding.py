@@ -19,10 +19,9 @@ from sleepwake.diversity import distance
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.consolidation import Distil, Lesson
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Challenge, Line
-from sleepwake.domains.language.tokenizer import tokenizer
-from sleepwake.domains.language.trainers import arguments, prompt, quiet, trained
+from sleepwake.domains.language.trainers import arguments, quiet, trained
 from sleepwake.records import Facts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -64,7 +63,7 @@ class Seed(Distil):
         return {"steps": off["steps"] + chosen.polish + chosen.imitate, "tokens": off["tokens"], "samples": off["samples"],
                 "parameters": size, **told}  # fmt: skip
 
-    def _lines(self, mind: Mind, teacher: Characters, seed: int) -> list[Line]:
+    def _lines(self, mind: Mind, teacher: TextLearner, seed: int) -> list[Line]:
         """Lines of every level from 1 to the highest that was practised: the teacher's problems, with its own answers."""
         practised = dict.fromkeys(teacher.known, self.levels)
         for line in mind.challenger.practice.all():
@@ -76,7 +75,7 @@ class Seed(Distil):
         formed = [teacher.families[problem.family].answer_formed(answer) for problem, answer in zip(problems, answers, strict=True)]
         return [Line(problem, answer) for problem, answer, good in zip(problems, answers, formed, strict=True) if good]
 
-    def _arguments(self, folder: str, learner: Characters, seed: int, steps: int, lines: Sequence[Line]) -> dict[str, Any]:
+    def _arguments(self, folder: str, learner: TextLearner, seed: int, steps: int, lines: Sequence[Line]) -> dict[str, Any]:
         return {
             **arguments(folder, self.chosen.polish_rate, seed, learner.device),
             "lr_scheduler_type": "linear",
@@ -86,27 +85,27 @@ class Seed(Distil):
             "shuffle_dataset": False,
         }
 
-    def _polish(self, learner: Characters, teacher: Characters, lines: Sequence[Line], seed: int) -> Facts:
+    def _polish(self, learner: TextLearner, teacher: TextLearner, lines: Sequence[Line], seed: int) -> Facts:
         """On-policy: the student answers, the teacher says what it would have said at each character."""
         chosen, draws = self.chosen, random.Random(seed)
-        rows = [{"prompt": prompt(learner, line.problem)} for line in draws.choices(lines, k=chosen.polish * chosen.batch)]
+        rows = [{"prompt": learner.prompt(line.problem)} for line in draws.choices(lines, k=chosen.polish * chosen.batch)]
         with TemporaryDirectory() as folder:
             args = DistillationConfig(**self._arguments(folder, learner, seed, chosen.polish, lines), beta=0.0, temperature=1.0)
             trainer = DistillationTrainer(
                 model=learner.model, teacher_model=teacher.lasting, args=args, train_dataset=Dataset.from_list(rows),
-                processing_class=tokenizer(),
+                processing_class=learner.codec.tokenizer,
             )  # fmt: skip
             trained(trainer)
         return {"steps": chosen.polish, "answers": len(rows)}
 
-    def _imitate(self, learner: Characters, lines: Sequence[Line], seed: int) -> Facts:
+    def _imitate(self, learner: TextLearner, lines: Sequence[Line], seed: int) -> Facts:
         """By GRPO: the student completes cut-off answers of the teacher."""
         chosen, draws = self.chosen, random.Random(seed)
         rows = []
         for line in draws.choices(lines, k=chosen.imitate * chosen.batch // GROUP):
             answer = line.answer or ""
             begun = answer[: draws.randrange(len(answer))]
-            rows.append({"prompt": prompt(learner, line.problem) + begun, "family": line.problem.family, "begun": begun, "answer": answer})
+            rows.append({"prompt": learner.prompt(line.problem) + begun, "family": line.problem.family, "begun": begun, "answer": answer})
         rewarded: list[float] = []
 
         def reward(completions: Sequence[str], family: Sequence[str], begun: Sequence[str], answer: Sequence[str], **_: Any) -> list[float]:
@@ -120,7 +119,7 @@ class Seed(Distil):
         with TemporaryDirectory() as folder:
             args = GRPOConfig(**self._arguments(folder, learner, seed, chosen.imitate, lines), num_generations=GROUP, beta=0.0)
             trained(GRPOTrainer(model=learner.model, reward_funcs=reward, args=args, train_dataset=Dataset.from_list(rows),
-                                processing_class=tokenizer()))  # fmt: skip
+                                processing_class=learner.codec.tokenizer))  # fmt: skip
         return {"steps": chosen.imitate, "reward": round(sum(rewarded) / len(rewarded), 6)}
 
 

@@ -6,7 +6,7 @@ from random import Random as Draws
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.judges import Asked, Rewards
-from sleepwake.domains.language.learners import Characters
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.likelihood import certainty, chosen, over_answers
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.roles import Guard
@@ -19,7 +19,7 @@ class SelfCertainty(Asked):
     """The surer the better (Intuitor, arXiv 2505.19590). A negative control where errors are confident."""
 
     def __init__(
-        self, chosen: night_settings.SelfCertainty, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]
+        self, chosen: night_settings.SelfCertainty, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
     ) -> None:
         super().__init__(families, chosen.threshold, fresh)
         self.nats = chosen.nats
@@ -27,7 +27,7 @@ class SelfCertainty(Asked):
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
         """C / (c + nats), c the mean self-certainty of the answer's tokens."""
         snapshot = self.asked()
-        sure = over_answers(snapshot.model, [snapshot.text(line) for line in attempts.lines], certainty)
+        sure = over_answers(snapshot, attempts.lines, certainty)
         return [each / (each + self.nats) for each in sure]
 
 
@@ -36,7 +36,9 @@ class Cycle(Asked):
     the answer the likeliest.
     """
 
-    def __init__(self, chosen: night_settings.Cycle, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], Characters]) -> None:
+    def __init__(
+        self, chosen: night_settings.Cycle, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
+    ) -> None:
         super().__init__(families, chosen.threshold, fresh)
         self.givens = chosen.givens
 
@@ -44,8 +46,7 @@ class Cycle(Asked):
         """Share of the masked givens that are recovered; None where nothing can be masked."""
         snapshot = self.asked()
         variants = [self._masked(line, derive(seed, at)) for at, line in enumerate(attempts.lines)]
-        texts = [snapshot.text(line) for lists in variants for lines in lists for line in lines]
-        likely = iter(over_answers(snapshot.model, texts, chosen))
+        likely = iter(over_answers(snapshot, [line for lists in variants for lines in lists for line in lines], chosen))
         rewards: Rewards = []
         for lists in variants:
             found = [[next(likely) for _ in lines] for lines in lists]  # the problem as it was comes first

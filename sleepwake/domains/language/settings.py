@@ -130,7 +130,7 @@ CLASSES: dict[str, dict[str, str]] = {
             "parity": "families:Parity",
             "formats": "formats:Formats",
         },
-        "learner": {"characters": "learners:Characters"},
+        "learner": {"characters": "characters:Characters"},
         "dreamer": {"model": "dreamers:ModelDreamer"},
         "challenger": {
             "ladder": "challengers:Ladder",

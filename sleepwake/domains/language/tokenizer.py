@@ -3,6 +3,8 @@
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from sleepwake.domains.language.codec import Row
+
 SPECIAL = ("<pad>", "<bos>", "<eos>")
 PAD, BOS, EOS = range(3)
 ALPHABET = "0123456789+=" + "rcosap"
@@ -30,11 +32,30 @@ def tokenizer(end: str = SPECIAL[EOS]) -> PreTrainedTokenizerFast:
 _CODES = {char: len(SPECIAL) + at for at, char in enumerate(ALPHABET)}
 
 
-def encode(text: str) -> list[int]:
-    """A beginning, then a token a character; equal to what `tokenizer` gives, without its overhead on millions of short
-    lines.
-    """
-    return [BOS, *(_CODES[char] for char in text)]
+class CharacterCodec:
+    """A token a character. Equal to what `tokenizer` gives, without its overhead on millions of short lines."""
+
+    pad, end = PAD, EOS
+
+    def __init__(self) -> None:
+        self.tokenizer = tokenizer()
+
+    def prompt(self, prefix: str, problem: str) -> str:
+        """A beginning, the family's prefix, the problem, the sign."""
+        return f"{SPECIAL[BOS]}{prefix}{problem}="
+
+    def opening(self, prefix: str) -> str:
+        """A beginning and the family's prefix."""
+        return SPECIAL[BOS] + prefix
+
+    def encode(self, prompt: str) -> list[int]:
+        """A beginning, then a token a character."""
+        return [BOS, *(_CODES[char] for char in prompt.removeprefix(SPECIAL[BOS]))]
+
+    def row(self, prompt: str, answer: str) -> Row:
+        """The prompt, the answer, an end."""
+        before = self.encode(prompt)
+        return Row([*before, *(_CODES[char] for char in answer), EOS], len(before))
 
 
 def decode(tokens: list[int]) -> str:

@@ -12,15 +12,6 @@ import torch
 import transformers
 from transformers import PrinterCallback, Trainer
 
-from sleepwake.domains.language.learners import Characters
-from sleepwake.domains.language.problems import Problem
-from sleepwake.domains.language.tokenizer import BOS, SPECIAL
-
-
-def prompt(learner: Characters, problem: Problem) -> str:
-    """How a trainer is given a problem."""
-    return SPECIAL[BOS] + learner.prompt(problem)
-
 
 def arguments(folder: str, rate: float, seed: int, device: torch.device) -> dict[str, Any]:
     """What every trainer's configuration says: one device, bfloat16 on a GPU, no logs, no checkpoints (a round is the unit of resume)."""

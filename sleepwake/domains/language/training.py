@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sleepwake.domains.language.codec import Row, padded
 from sleepwake.domains.language.problems import Line
-from sleepwake.domains.language.tokenizer import EOS, PAD, SIGN, encode
 from sleepwake.records import Facts, Look
 
 CHUNK = 32
@@ -20,20 +20,6 @@ longest; on a CPU this is nearly half of the time, and the gradient is the same.
 Loss = Callable[[Sequence[Line], Tensor, Tensor], Tensor]
 """From lines, their tokens_BT (padded on the right) and weight_BT of predicting each token, the weighted sum of the
 loss."""
-
-
-def pad(rows: Sequence[Sequence[int]], device: torch.device) -> Tensor:
-    """tokens_BT, padded on the right: causal attention never looks there, so no mask is needed."""
-    longest = max(map(len, rows))
-    return torch.tensor([[*row, *[PAD] * (longest - len(row))] for row in rows], device=device)
-
-
-def weights(tokens_BT: Tensor, problem_weight: float) -> Tensor:
-    """weight_BT: 1 for tokens after the "=" sign, less for the problem's, 0 for padding and the beginning."""
-    after_BT = (tokens_BT == SIGN).cumsum(1) - (tokens_BT == SIGN).int() > 0
-    weight_BT = torch.where(after_BT, 1.0, problem_weight) * (tokens_BT != PAD)
-    weight_BT[:, 0] = 0
-    return weight_BT
 
 
 def cross_entropy(model: nn.Module) -> Loss:
@@ -51,7 +37,8 @@ def cross_entropy(model: nn.Module) -> Loss:
 def train(
     model: nn.Module,
     draw: Callable[[int], Sequence[Line]],
-    text: Callable[[Line], str],
+    row: Callable[[Line], Row],
+    pad: int,
     steps: int,
     rate: float,
     warmup: int,
@@ -65,7 +52,8 @@ def train(
     Args:
         model: its parameters that require gradients are trained.
         draw: the lines of a step, by its number.
-        text: how a line is written, without beginning and end.
+        row: how a line is written in tokens.
+        pad: the token of padding.
         steps: optimizer steps.
         rate: peak learning rate.
         warmup: steps of warm-up.
@@ -83,17 +71,15 @@ def train(
     model.train()
     losses, samples, tokens = [], 0, 0
     for step in range(steps):
-        lines = sorted(draw(step), key=lambda line: len(text(line)))
+        lines = sorted(((line, row(line)) for line in draw(step)), key=lambda pair: len(pair[1].tokens))
         chunks = [lines[at : at + CHUNK] for at in range(0, len(lines), CHUNK)]
-        padded = [pad([[*encode(text(line)), EOS] for line in chunk], device) for chunk in chunks]
-        weighed = [weights(tokens_BT, problem_weight) for tokens_BT in padded]
-        total = float(sum(weight_BT[:, 1:].sum() for weight_BT in weighed))
+        weighed = [padded([written for _, written in chunk], pad, problem_weight, device) for chunk in chunks]
+        total = float(sum(weight_BT[:, 1:].sum() for _, weight_BT in weighed))
         value = 0.0
-        for chunk, tokens_BT, weight_BT in zip(chunks, padded, weighed, strict=True):
-            share = loss(chunk, tokens_BT, weight_BT) / total
+        for chunk, (tokens_BT, weight_BT) in zip(chunks, weighed, strict=True):
+            share = loss([line for line, _ in chunk], tokens_BT, weight_BT) / total
             share.backward()
             value += float(share.detach())
-            tokens += int((tokens_BT != PAD).sum())
         nn.utils.clip_grad_norm_(trained, 1.0)
         factor = min(1.0, (step + 1) / max(1, warmup)) * (0.1 + 0.45 * (1 + cos(pi * step / steps)))
         for group in optimizer.param_groups:
@@ -102,6 +88,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         losses.append(value)
         samples += len(lines)
+        tokens += sum(len(written.tokens) for _, written in lines)
         if look:
             look(step + 1)
     model.eval()
