@@ -207,7 +207,9 @@ class LanguageRecipe(Common):
 
     @model_validator(mode="after")
     def _together(self) -> "LanguageRecipe":
-        language.check_together(self.learner, self.challenger, self.sleep.consolidate, self.evaluate)
+        language.check_together(self.learner, self.stream, self.dreamer, self.challenger, self.judge, self.sleep.consolidate, self.evaluate)
+        if self.stream.sets and self.morning.probes == "dreamed":
+            raise ValueError('morning.probes: answers to dreamed questions have no second judge; write probes = "kept"')
         several = any(name == "formats" or ":" in name for task in self.stream.tasks for name in task)
         if {"format", "effective_formats"} & set(self.morning.floors) and not several:
             raise ValueError(

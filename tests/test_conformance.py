@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import chat_models
 import numpy as np
 import pytest
 import torch
@@ -44,6 +45,7 @@ NEEDED = {
     "dpo": "steps=2, batch=8",
     "kto": "steps=2, batch=8",
     "learned": "steps=2, prompts=4, generations=4, problems=8",
+    "magpie": "pool=40, attempts=4, longest=12, alike=1.0",
     "seed": "larger={width=48, layers=2, heads=2}, seed_steps=5, polish=1, imitate=1, each=10, batch=8",
 }
 BESIDE = {
@@ -52,6 +54,8 @@ BESIDE = {
     "mix": [STORED],
     "pictures": [STORED],
 }  # what another section must say for it
+CHATTING = {"magpie"}
+"""Types that need a chat model."""
 ALONE = {
     "diffusion": "vision/tiny-dream",
     "classes": "vision/tiny-classes",
@@ -107,6 +111,8 @@ def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
     more = f", {NEEDED[tag]}" if tag in NEEDED else ""
     if tag == "pictures":
         more = f', data="{other_pictures()}"'
+    if tag == "pretrained":
+        more = f", {pretrained()}"
     if tag == "own":
         more = f', code="{HERE}/own_parts.py:{"Lenient" if domain == "vision" else "Strict"}"'
     other = [] if same else [f'{section}={{type="{tag}"{more}}}']
@@ -115,7 +121,13 @@ def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
         kept = HEADS.get(tag, kept)
     if tag in NIGHTLESS and section in ("learner", "dreamer", "challenger", "judge"):
         kept = [line for line in AWAKE if not line.startswith(section)]
-    return f"{domain}/tiny", QUICK[domain] + kept + other + BESIDE.get(tag, [])
+    beside = [f'learner={{type="pretrained", {pretrained()}}}'] if tag in CHATTING else BESIDE.get(tag, [])
+    return f"{domain}/tiny", QUICK[domain] + kept + other + beside
+
+
+def pretrained() -> str:
+    """A model on disk, as a recipe names it."""
+    return f'model={{type="folder", folder="{chat_models.fitted()}"}}, rank=8, longest=12'
 
 
 def quiet(_: dict[str, Any]) -> None:

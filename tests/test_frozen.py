@@ -9,6 +9,7 @@ import pytest
 import torch
 from frozen_models import of_latents, of_pixels
 
+from sleepwake.domains import weights
 from sleepwake.domains.vision import pipelines, strokes
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer as Settings
 from sleepwake.domains.vision.dreamer_settings import HubGenerator
@@ -217,6 +218,6 @@ def test_a_hub_id_without_a_network_is_told() -> None:
 def test_a_changed_generator_has_another_fingerprint(folders: dict[str, Path], tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(folders["pixels"], copy)
-    assert pipelines.fingerprint(copy) == pipelines.fingerprint(folders["pixels"])
+    assert weights.fingerprint(copy) == weights.fingerprint(folders["pixels"])
     other = of_pixels(tmp_path / "other", seed=1)
-    assert pipelines.fingerprint(other) != pipelines.fingerprint(copy)
+    assert weights.fingerprint(other) != weights.fingerprint(copy)

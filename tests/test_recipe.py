@@ -58,7 +58,7 @@ MISTAKES = [
     ("vision/tiny", 'name="My Run"', "name", "name ="),
     ("vision/tiny", "seed=-1", "seed", "seed = 0"),
     ("vision/tiny", 'judge={type="self"}', "morning.probes", 'morning.probes = "kept"'),
-    ("language/tiny", 'stream.tasks=[["revers"]]', "stream.tasks.0.0", "'reverse'"),
+    ("language/tiny", 'stream.tasks=[["revers"]]', "stream.tasks: 'revers' is no family", "one of reverse, copy"),
     ("language/tiny", 'judge.type="majorty"', "judge.type", "metamorphic, majority, self-certainty, cycle, random, oracle"),
     ("language/tiny", "learner.heads=5", "learner", "width"),
     ("language/tiny", 'sleep.rehearse={type="ppo"}', "sleep.rehearse.type", "supervised, grpo"),

@@ -23,7 +23,7 @@ from sleepwake.domains.language.tokenizer import BOS, EOS, PAD, SIGN, VOCABULARY
 from sleepwake.seeds import seed as derive
 
 
-def network(chosen: settings.Learner, seed: int, device: torch.device) -> SmolLM3ForCausalLM:
+def network(chosen: settings.Characters, seed: int, device: torch.device) -> SmolLM3ForCausalLM:
     """A fresh model with random weights."""
     config = SmolLM3Config(
         vocab_size=VOCABULARY,
@@ -48,7 +48,7 @@ class Characters(TextLearner):
 
     codec = CharacterCodec()
 
-    def _build(self, chosen: settings.Learner) -> None:
+    def _build(self, chosen: settings.Characters) -> None:
         """Fresh weights of a shape."""
         self.settings = chosen
         self.lasting: nn.Module = network(chosen, derive(self.seed, "weights"), self.device)

@@ -56,7 +56,7 @@ class Lesson:
         """Hard * cross-entropy + (1 - hard) * KL(teacher || student), nats a token (Hinton et al. 2015, arXiv
         1503.02531, section 2).
         """
-        logits_BTV = self.student.model(input_ids=tokens_BT, use_cache=False).logits[:, :-1]
+        logits_BTV = self.student.model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].float()
         logs_BTV, weight_BT = logits_BTV.log_softmax(-1), weight_BT[:, 1:]
         hard_BT = functional.nll_loss(logs_BTV.transpose(1, 2), tokens_BT[:, 1:], reduction="none")
         soft_BT = torch.zeros_like(hard_BT)
@@ -64,7 +64,7 @@ class Lesson:
             rows = [at for at, line in enumerate(lines) if self.teachers[line.problem] is teacher]
             if rows:
                 with torch.no_grad():
-                    taught = teacher.model(input_ids=tokens_BT[rows], use_cache=False).logits[:, :-1].log_softmax(-1)
+                    taught = teacher.model(input_ids=tokens_BT[rows], use_cache=False).logits[:, :-1].float().log_softmax(-1)
                 soft_BT[rows] = functional.kl_div(logs_BTV[rows], taught, reduction="none", log_target=True).sum(-1)
         return ((self.hard * hard_BT + (1 - self.hard) * soft_BT) * weight_BT).sum()
 

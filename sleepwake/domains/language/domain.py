@@ -9,6 +9,7 @@ from typing import Any
 from sleepwake.domains import chosen_class, load_class, tensors
 from sleepwake.domains.language import monitors, settings
 from sleepwake.domains.language.families import families
+from sleepwake.domains.language.pretrained import located
 from sleepwake.domains.language.probes import accuracy
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.reach import reach
@@ -38,7 +39,9 @@ class Language:
         self.guard = Guard()
         self.device = tensors.set_up(device, recipe.threads, recipe.matmul_precision)
         self.places = places
-        self.families = families(self.guard, tuple(name for task in self.stream.tasks for name in task), places)
+        self.families = families(self.guard, tuple(name for task in self.stream.tasks for name in task), places, self.stream.sets)
+        self.learner = located(recipe.learner, places)
+        self.longest = recipe.dreamer.longest or 4 * self.stream.levels + 8
         self.tasks: Sequence[Task] = tuple(Task(i, "+".join(parts), tuple(parts)) for i, parts in enumerate(self.stream.tasks))
         self.tests: Sequence[str] = tuple(task.name for task in self.tasks)
         self.test_sizes: Sequence[int] = tuple(len(t.parts) * self.stream.levels * self.stream.tests for t in self.tasks)
@@ -50,14 +53,14 @@ class Language:
         """A fresh mind, the same at every call."""
         recipe, levels = self.recipe, self.stream.levels
         seed = derive(recipe.seed, "learner")
-        fresh = partial(made, "learner", recipe.learner, recipe.wake, self.families, seed, self.device)
+        fresh = partial(made, "learner", self.learner, recipe.wake, self.families, seed, self.device)
         probes = load_class(settings.CLASSES["probes"][recipe.morning.probes])
         return Mind(
             learner=fresh(),
-            dreamer=made("dreamer", recipe.dreamer, self.families, levels),
+            dreamer=made("dreamer", recipe.dreamer, self.families, self.longest),
             challenger=made("challenger", recipe.challenger, self.families, levels + 1),
             judge=chosen_class(settings.CLASSES["judge"], recipe.judge, self.places)(recipe.judge, self.families, self.guard, fresh),
-            memory=made("memory", recipe.wake.replay, 4 * levels + 8),
+            memory=made("memory", recipe.wake.replay, self.longest),
             probes=probes(self.families, self.stream.kept),
         )
 
@@ -99,16 +102,20 @@ class Language:
         """
         return {"gem": self._score(mind, task), "masked": None, "remap": None, "probe": None, "speed": None}
 
-    def _right(self, line: Line) -> bool:
+    def _right(self, line: Line) -> bool | None:
         family, (_, text) = self.families[line.problem.family], line.problem
         return family.well_formed(text) and (line.answer is None or family.verify(text, line.answer))
 
     def audit(self, mind: Mind, material: Batch, verdicts: Verdicts) -> Facts:
         """Of the accepted attempts, the share that is right; of the problems with a right attempt, the share with it
-        accepted.
+        accepted. What nobody knows the answer to is left out.
         """
         with self.guard.audit():
-            right = [self._right(line) for line in material.lines]
+            truth = [self._right(line) for line in material.lines]
+        told = [known is not None for known in truth]
+        unknown = len(truth) - sum(told)
+        right = [bool(known) for known in truth if known is not None]
+        material, verdicts = material.select(told), verdicts.select(told)
         accepted = verdicts.accepted
         hits = sum(a and r for a, r in zip(accepted, right, strict=True))
         by_family = {}
@@ -118,6 +125,7 @@ class Language:
         return {
             "judge": self.recipe.judge.type,
             "judged": len(material),
+            **({"unknown": unknown} if unknown else {}),
             "accepted": sum(accepted),
             "right": hits,
             "precision": monitors.ratio(hits, sum(accepted)),
@@ -137,7 +145,8 @@ class Language:
                 seed = derive(self.recipe.seed, "frontier", family, level)
                 with self.guard.audit():
                     lines = self._lines(family, level, self.stream.frontier_tests, seed)
-                if accuracy(mind.learner, lines) < FRONTIER:
+                there = self.families[family].level(lines[0].problem.text) == level
+                if not there or accuracy(mind.learner, lines) < FRONTIER:
                     searched.remove(family)
                 else:
                     found[family] = level
@@ -153,12 +162,15 @@ class Language:
 
     def monitors(self, mind: Mind, seed: int) -> dict[str, float]:
         """Of a few problems that the mind writes now, how they differ; of an answer to each, the share of every format."""
-        return monitors.of_mind(mind, 4 * self.stream.levels + 8, seed)
+        return monitors.of_mind(mind, self.longest, seed)
 
     def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:
         """The boundary of every family on levels that no day taught; see `reach.reach`."""
         seed = derive(self.recipe.seed, "boundary")
         return reach(dusks, now, self.families, self.stream.levels + 1, problems, samples, self.guard, seed)
+
+    def _shown(self, problem: Problem) -> str:
+        return problem.text if problem.family in self.stream.sets else f"{self.families[problem.family].prefix}{problem.text}="
 
     def describe(self, material: Batch, verdicts: Verdicts) -> list[dict[str, Any]]:
         """A few problems of each family, with every distinct attempt."""
@@ -169,7 +181,7 @@ class Language:
             if shown[problem.family] <= SHOWN:
                 lines += [
                     {
-                        "problem": f"{self.families[problem.family].prefix}{problem.text}=",
+                        "problem": self._shown(problem),
                         "answer": material.lines[at].answer,
                         "votes": material.lines[at].votes,
                         "reward": verdicts.rewards[at],

@@ -26,9 +26,9 @@ class ModelDreamer:
     Has no weights of its own (the learner's are used); keeps count of how well formed its last pieces were.
     """
 
-    def __init__(self, chosen: settings.Dreamer, families: Mapping[str, Family], levels: int) -> None:
+    def __init__(self, chosen: settings.ModelDreamer, families: Mapping[str, Family], limit: int) -> None:
         self.settings, self.families = chosen, families
-        self.limit = 4 * levels + 8
+        self.limit = limit
         self.formed: dict[str, dict[str, int]] = {}
 
     def fit(self, task: Task, examples: Batch, replay: Source | None, learner: TextLearner, seed: int) -> Facts:

@@ -7,7 +7,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 from sleepwake.domains import load_class, own_class
 from sleepwake.domains.language.relations import (
@@ -47,8 +47,8 @@ class Family(Protocol):
         """The right answer. Guarded."""
         ...
 
-    def verify(self, problem: str, answer: str) -> bool:
-        """Whether an answer is right. Guarded."""
+    def verify(self, problem: str, answer: str) -> bool | None:
+        """Whether an answer is right; None where nobody knows. Guarded."""
         ...
 
     def well_formed(self, problem: str) -> bool:
@@ -260,6 +260,14 @@ class Addition(OneFormat):
         return f"{first[:level]}+{second[:level]}"
 
 
-def families(guard: Guard, names: tuple[str, ...], places: tuple[Path, ...] = ()) -> Mapping[str, Family]:
-    """The named families, reading under the guard; a user's own is named by its code."""
-    return {name: (own_class(name, places) if ":" in name else load_class(CLASSES["family"][name]))(guard) for name in names}
+def families(
+    guard: Guard, names: tuple[str, ...], places: tuple[Path, ...] = (), sets: Mapping[str, Any] | None = None
+) -> Mapping[str, Family]:
+    """The named families, reading under the guard; a user's own is named by its code, a set of questions by its section."""
+
+    def one(name: str) -> Any:
+        if sets and name in sets:
+            return load_class(CLASSES["questions"]["file"])(name, sets[name], guard, places)
+        return (own_class(name, places) if ":" in name else load_class(CLASSES["family"][name]))(guard)
+
+    return {name: one(name) for name in names}

@@ -210,6 +210,7 @@ class Oracle(Opinions):
         self.guard = guard
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
-        """1 for a right answer."""
+        """1 for a right answer; None where nobody knows it."""
         with self.guard.audit():
-            return [float(self.families[p.family].verify(p.text, answer or "")) for p, answer, _ in attempts.lines]
+            truth = [self.families[p.family].verify(p.text, answer or "") for p, answer, _ in attempts.lines]
+        return [None if right is None else float(right) for right in truth]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from sleepwake.domains.language.codec import padded
+from sleepwake.domains.language.codec import Row, padded
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Line
 
@@ -26,7 +26,6 @@ def certainty(logs_BTV: Tensor, next_BT: Tensor) -> Tensor:
     return -vocabulary.log() - logs_BTV.mean(dim=2)
 
 
-@torch.inference_mode()
 def over_answers(learner: TextLearner, lines: Sequence[Line], measure: Measure) -> list[float]:
     """Mean of a measure over the tokens of each line's answer, its end included.
 
@@ -35,15 +34,20 @@ def over_answers(learner: TextLearner, lines: Sequence[Line], measure: Measure) 
         lines: with answers.
         measure: of each token.
     """
-    model, found = learner.model, [0.0] * len(lines)
+    return over_rows(learner, [learner.row(line) for line in lines], measure)
+
+
+@torch.inference_mode()
+def over_rows(learner: TextLearner, rows: Sequence[Row], measure: Measure) -> list[float]:
+    """As `over_answers`, of lines that are tokens already."""
+    model, found = learner.model, [0.0] * len(rows)
     was_training = model.training
     model.eval()
-    rows = [learner.row(line) for line in lines]
     order = sorted(range(len(rows)), key=lambda at: len(rows[at].tokens))
     for first in range(0, len(order), TOGETHER):
         places = order[first : first + TOGETHER]
         tokens_BT, weight_BT = padded([rows[at] for at in places], learner.codec.pad, 0.0, learner.device)
-        logs_BTV = model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].log_softmax(-1)
+        logs_BTV = model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].float().log_softmax(-1)
         weight_BT = weight_BT[:, 1:]
         means_B = (measure(logs_BTV, tokens_BT[:, 1:]) * weight_BT).sum(dim=1) / weight_BT.sum(dim=1)
         for at, mean in zip(places, means_B.tolist(), strict=True):

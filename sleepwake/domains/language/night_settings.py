@@ -132,7 +132,18 @@ class Learned(Rungs):
     """Newest problems kept a family."""
 
 
-Challenger = Annotated[Ladder | Uncertainty | Learnability | Progress | Prioritised | Learned, Field(discriminator="type")]
+class Even(Settings):
+    """The same practice each round, for families without levels."""
+
+    type: Literal["even"]
+    """As many problems of each family."""
+    problems: int = Field(64, ge=4, le=10_000)
+    """Problems a family and round."""
+    practice: int = Field(150, ge=1, le=10_000)
+    """Accepted lines kept for practice, a family."""
+
+
+Challenger = Annotated[Ladder | Uncertainty | Learnability | Progress | Prioritised | Learned | Even, Field(discriminator="type")]
 
 
 class Metamorphic(Settings):
@@ -252,7 +263,8 @@ class Sampled(Settings):
     rate: float = Field(3e-4, gt=0, le=1)
     """Learning rate."""
     longest: int = Field(64, ge=2, le=1024)
-    """Most characters of a sampled attempt; must exceed the answers of the levels that are to be reached."""
+    """Most tokens of a sampled attempt, which are characters for a learner of these; must exceed the answers of the levels that are to be
+    reached."""
     easy: float = Field(0.5, ge=0, lt=1)
     """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
     passes: int = Field(1, ge=1, le=16)

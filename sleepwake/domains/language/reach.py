@@ -38,7 +38,8 @@ def right(learner: TextLearner, family: Family, problems: Sequence[Problem], sam
         attempts = learner.attempt(asked, (1.0,) * samples, derive(seed, first))
         with guard.audit():
             counts += [
-                sum(family.verify(problem.text, answer) for answer in answers) for problem, answers in zip(asked, attempts, strict=True)
+                sum(bool(family.verify(problem.text, answer)) for answer in answers)
+                for problem, answers in zip(asked, attempts, strict=True)
             ]
     return counts
 
@@ -52,7 +53,7 @@ def reach(
         dusks: minds before the nights, oldest first; a family is compared with the first that knows it.
         now: the mind after them.
         families: of the stream.
-        first: lowest level.
+        first: lowest level; of families that have none so high, their highest.
         problems: a level; at low levels there may be fewer that differ.
         samples: n, a problem; k is half of it.
         guard: lets ground truth be read.
@@ -71,6 +72,9 @@ def reach(
             draws = Random(derive(seed, name, level))
             with guard.audit():
                 asked = [Problem(name, text) for text in dict.fromkeys(families[name].sample(level, draws) for _ in range(problems))]
+            level = families[name].level(asked[0].text)
+            if str(level) in levels[name]:
+                break  # a family of questions has one level
             counts = [
                 right(mind.learner, families[name], asked, samples, derive(seed, name, level, place), guard)
                 for place, mind in enumerate((before, now))

@@ -1,14 +1,16 @@
 """What a recipe may say of the language domain. Imports no torch; a type without other keys is its vetted setting."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from sleepwake.domains.language.night_settings import Shape
+from sleepwake.domains.language.text_settings import Pretrained, QuestionSet
 from sleepwake.settings import CODE, Settings
 
-FamilyName = Literal["reverse", "copy", "sort", "sum", "addition", "parity", "formats"] | Annotated[str, Field(pattern=CODE)]
-"""A shipped family, or one of the user's own: file.py:Name, with --allow-code."""
+Shipped = Literal["reverse", "copy", "sort", "sum", "addition", "parity", "formats"]
+FamilyName = Shipped | Annotated[str, Field(pattern=CODE)] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
+"""A shipped family, one of the user's own (file.py:Name, with --allow-code), or a set of questions."""
 
 
 class DomainSettings(Settings):
@@ -25,6 +27,8 @@ class Stream(Settings):
     """Families of problems with open-ended difficulty."""
     tasks: tuple[tuple[FamilyName, ...], ...] = Field((("reverse", "copy", "sum"),), min_length=1)
     """One list of families a day, e.g. [["reverse"], ["sort", "sum"]]."""
+    sets: dict[str, QuestionSet] = Field(default_factory=dict)
+    """Sets of questions with answers that tasks name beside the shipped families, each a section of its own: [stream.sets.gsm8k]."""
     levels: int = Field(4, ge=1, le=20)
     """The day teaches levels 1 to this one; a level is the length of the problem's operands in characters."""
     examples: int = Field(20_000, ge=100, le=1_000_000)
@@ -43,6 +47,16 @@ class Stream(Settings):
         names = [name for task in self.tasks for name in task]
         if not all(self.tasks):
             raise ValueError('a task has no family: write tasks = [["reverse"], ["sum"]]')
+        shipped = get_args(Shipped)
+        if unknown := [name for name in names if name not in (*shipped, *self.sets) and ":" not in name]:
+            raise ValueError(
+                f"tasks: {unknown[0]!r} is no family; write one of {', '.join((*shipped, *self.sets))}, or file.py:Name for your own, or a"
+                f" section [stream.sets.{unknown[0]}] for a set of questions"
+            )
+        if taken := sorted(set(self.sets) & set(shipped)):
+            raise ValueError(f"sets.{taken[0]} has the name of a shipped family: write [stream.sets.{taken[0]}-questions]")
+        if self.sets and self.levels != 1:
+            raise ValueError("levels: sets of questions have one; write levels = 1")
         if len(set(names)) < len(names):
             raise ValueError(f"a family is named twice in tasks {names}: name each once")
         if {"addition", "formats"} <= set(names):
@@ -50,7 +64,7 @@ class Stream(Settings):
         return self
 
 
-class Learner(Shape):
+class Characters(Shape):
     """A character-level SmolLM3 without positional encoding (NoPE), from scratch."""
 
     type: Literal["characters"] = "characters"
@@ -61,17 +75,44 @@ class Learner(Shape):
     """Rank of the LoRA; used where fast = "lora"."""
 
 
-class Dreamer(Settings):
+Learner = Annotated[Characters | Pretrained, Field(discriminator="type")]
+
+
+class ModelDreamer(Settings):
     """The learner writes problems after a family's prefix; harder ones are composed from pieces that it wrote."""
 
     type: Literal["model"] = "model"
     """Problems by the model itself."""
     pool: int = Field(200, ge=10, le=10_000)
     """Pieces written a family and round."""
+    longest: int = Field(0, ge=0, le=100_000)
+    """Most characters of a problem that the model writes; 0: 4 x levels + 8, enough for the shipped families."""
     attempts: int = Field(5, ge=0, le=64)
     """Answers a problem: a greedy one, the others sampled; 0 for problems alone, as GRPO wants them."""
     temperature: float = Field(1.0, gt=0, le=3)
     """Of the sampled answers; problems are written at 1."""
+
+
+class Magpie(ModelDreamer):
+    """A chat model writes the user's words after what comes before them (MAGPIE, arXiv 2406.08464)."""
+
+    type: Literal["magpie"]  # type: ignore[assignment]
+    """Filtered by form, quality and nearness."""
+    longest: int = Field(600, ge=1, le=100_000)
+    """Most tokens and most characters of a question."""
+    shortest: int = Field(1, ge=1)
+    """Fewest characters of a question."""
+    quality: float = Field(0.0, ge=0, le=1)
+    """Least probability of "Yes" where the model is asked what `ask` says; 0: it isn't asked."""
+    ask: str = "Is this a clear question that has one right answer? Say Yes or No.\n\n{question}"
+    """How it is asked for a question's quality."""
+    alike: float = Field(0.7, gt=0, le=1)
+    """A question that shares this part of its runs of three words with an earlier one is left out."""
+    archive: int = Field(2000, ge=1, le=1_000_000)
+    """Earlier questions that are remembered, a family."""
+
+
+Dreamer = Annotated[ModelDreamer | Magpie, Field(discriminator="type")]
 
 
 class NoReplay(Settings):
@@ -130,11 +171,13 @@ CLASSES: dict[str, dict[str, str]] = {
             "parity": "families:Parity",
             "formats": "formats:Formats",
         },
-        "learner": {"characters": "characters:Characters"},
-        "dreamer": {"model": "dreamers:ModelDreamer"},
+        "questions": {"file": "questions:Questions"},
+        "learner": {"characters": "characters:Characters", "pretrained": "pretrained:PretrainedLearner"},
+        "dreamer": {"model": "dreamers:ModelDreamer", "magpie": "magpie:Magpie"},
         "challenger": {
             "ladder": "challengers:Ladder",
             "learned": "learned_challenger:Learned",
+            "even": "even:Even",
             **dict.fromkeys(("uncertainty", "learnability", "progress", "prioritised"), "curricula:Curriculum"),
         },
         "judge": {
@@ -161,12 +204,20 @@ CLASSES: dict[str, dict[str, str]] = {
 """kind -> type -> "module:Class": the only table of this domain."""
 
 
-def check_together(learner: Learner, challenger: Any, consolidate: Any, evaluate: Any) -> None:
+def check_together(learner: Any, stream: Stream, dreamer: Any, challenger: Any, judge: Any, consolidate: Any, evaluate: Any) -> None:
     """Refuse sections that don't go together.
 
     Raises:
         ValueError: with what is wrong and the line to write.
     """
+    if isinstance(learner, Pretrained) and (challenger.type == "learned" or consolidate.type != "distil"):
+        raise ValueError(
+            'learner.type = "pretrained" keeps its size and has one LoRA: write challenger.type = "even", sleep.consolidate.type = "distil"'
+        )
+    if isinstance(dreamer, Magpie) and (not isinstance(learner, Pretrained) or learner.template != "chat"):
+        raise ValueError('dreamer.type = "magpie" needs a chat template to write a user\'s words after: write dreamer.type = "model"')
+    if stream.sets:
+        check_sets(learner, challenger, judge)
     if challenger.type == "learned" and learner.fast != "full":
         raise ValueError(
             'challenger.type = "learned" lays a LoRA of its own over the learner, which must have none: write learner.fast = "full"'
@@ -179,7 +230,25 @@ def check_together(learner: Learner, challenger: Any, consolidate: Any, evaluate
         raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")
 
 
-def check_growth(learner: Learner, challenger: Any, consolidate: Any) -> None:
+def check_sets(learner: Any, challenger: Any, judge: Any) -> None:
+    """Refuse what a set of questions has nothing for: characters that can't write it, levels to climb, relations to judge by.
+
+    Raises:
+        ValueError: with what is wrong and the line to write.
+    """
+    if not isinstance(learner, Pretrained):
+        raise ValueError(
+            "a set of questions needs a model that can write them: write"
+            ' learner = { type = "pretrained", model = { type = "folder", folder = "DIR" } }'
+        )
+    if challenger.type != "even":
+        raise ValueError('a set of questions has no levels to climb: write challenger.type = "even"')
+    judges = judge.of if judge.type == "ensemble" else (judge,)
+    if any(each.type == "metamorphic" for each in judges):
+        raise ValueError('a set of questions has no relations between parts and wholes: write judge.type = "majority"')
+
+
+def check_growth(learner: Characters, challenger: Any, consolidate: Any) -> None:
     """Refuse a larger size that isn't larger, or that a copy can't have.
 
     Raises:

@@ -26,7 +26,7 @@ def cross_entropy(model: nn.Module) -> Loss:
     """Next-token cross-entropy of a model, weighted."""
 
     def loss(lines: Sequence[Line], tokens_BT: Tensor, weight_BT: Tensor) -> Tensor:
-        logits_BTV = model(input_ids=tokens_BT, use_cache=False).logits[:, :-1]
+        logits_BTV = model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].float()
         nats_BT = functional.cross_entropy(logits_BTV.flatten(0, 1), tokens_BT[:, 1:].flatten(), reduction="none")
         weight_BT = weight_BT[:, 1:]
         return (nats_BT.view_as(weight_BT) * weight_BT).sum()

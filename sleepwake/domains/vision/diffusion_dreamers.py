@@ -18,9 +18,10 @@ from sleepwake.domains.vision.dreamer_settings import FixedStop, LearnedStop, Ob
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.learned_stop import Hindsight, Learned
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.pipelines import fingerprint, open_generator, where
+from sleepwake.domains.vision.pipelines import open_generator, where
 from sleepwake.domains.vision.stopping import Stopper, stopper_of
 from sleepwake.domains.vision.tuning import Aim, Goal, Painter, Starts, invert, steer
+from sleepwake.domains.weights import fingerprint
 from sleepwake.errors import DataError
 from sleepwake.records import Facts, Task
 from sleepwake.roles import Judge

@@ -3,7 +3,6 @@
 import copy
 import json
 from functools import lru_cache
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ import torch
 import transformers
 from torch import nn
 
-from sleepwake.checkpoint import digest
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer, FolderGenerator, HubGenerator, StrokesGenerator
 from sleepwake.domains.vision.frozen import FrozenGenerator, Parts
 from sleepwake.domains.vision.text_encoder import SoftPromptClip
+from sleepwake.domains.weights import fetched
 from sleepwake.errors import DataError
 
 STROKES = Path(__file__).parent / "strokes_generator"
@@ -49,20 +48,11 @@ def where(generator: StrokesGenerator | FolderGenerator | HubGenerator) -> Path:
         return STROKES
     if isinstance(generator, FolderGenerator):
         return Path(generator.folder)
-    from huggingface_hub import snapshot_download  # the only line that may touch the network
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    wanted = [
+    wanted = (
         "model_index.json",
         *(f"{part}/*.{kind}" for part in (*NEEDED, "vae", "tokenizer") for kind in ("json", "safetensors", "txt")),
-    ]
-    try:
-        return Path(snapshot_download(generator.id, revision=generator.revision or None, allow_patterns=wanted))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise DataError(
-            f"dreamer.generator: {generator.id!r} can't be fetched from the hub: {error}",
-            f'fetch it where there is a network and write generator = {{ type = "folder", folder = "{generator.id.split("/")[-1]}" }}',
-        ) from error
+    )
+    return fetched("dreamer.generator", generator.id, generator.revision, wanted)
 
 
 @lru_cache(maxsize=1)
@@ -139,14 +129,3 @@ def aligned(module: nn.Module) -> nn.Module:
     for tensor in (*module.parameters(), *module.buffers()):
         tensor.data = tensor.data.clone()
     return module
-
-
-def fingerprint(folder: Path) -> str:
-    """Hash of a generator's weights and configuration, by which a run knows its own again; files are read again only where they changed."""
-    files = [file for file in sorted(folder.rglob("*")) if file.suffix in (".safetensors", ".json") and file.is_file()]
-    return _hashed(folder, tuple((str(file.relative_to(folder)), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
-
-
-@lru_cache(maxsize=4)
-def _hashed(folder: Path, files: tuple[tuple[str, int, int], ...]) -> str:
-    return sha256("\n".join(f"{name} {digest(folder / name)}" for name, _, _ in files).encode()).hexdigest()

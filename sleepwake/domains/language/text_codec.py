@@ -1,0 +1,61 @@
+"""A pretrained model's own tokenizer and chat template."""
+
+from typing import Any, Literal
+
+from sleepwake.domains.language.codec import Row
+from sleepwake.errors import DataError
+
+PLAIN = "\nAnswer: "
+MARK = "\u241fproblem\u241f"
+"""Stands for the problem while a template is taken apart; no template writes it."""
+
+
+class TextCodec:
+    """Problems as the user's turn of a chat, or before "Answer: ".
+
+    Args:
+        tokenizer: of transformers; gets padding on the left, and where it has no token for it, its end.
+        template: which of the two.
+
+    Raises:
+        DataError: there is no chat template, or no token that ends an answer.
+    """
+
+    def __init__(self, tokenizer: Any, template: Literal["chat", "plain"]) -> None:
+        if template == "chat" and not tokenizer.chat_template:
+            raise DataError("learner.model has no chat template", 'learner.template = "plain"')
+        if tokenizer.eos_token_id is None:
+            raise DataError("learner.model: its tokenizer names no end-of-text token", "set eos_token in its tokenizer_config.json")
+        tokenizer.padding_side = "left"
+        if tokenizer.pad_token_id is None:
+            tokenizer.pad_token = tokenizer.eos_token
+        self.tokenizer, self.pad, self.end = tokenizer, int(tokenizer.pad_token_id), int(tokenizer.eos_token_id)
+        rendered = MARK + PLAIN
+        if template == "chat":
+            turn = [{"role": "user", "content": MARK}]
+            rendered = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True, enable_thinking=False)
+        self.before, _, self.after = rendered.partition(MARK)
+        if tokenizer.bos_token_id in tokenizer("").input_ids:  # added to every text, so that it must not stand there twice
+            self.before = self.before.removeprefix(tokenizer.bos_token)
+
+    @property
+    def closing(self) -> str:
+        """What a problem that the model writes ends with: the first word of what comes after it."""
+        return self.after.split()[0]
+
+    def prompt(self, prefix: str, problem: str) -> str:
+        """The template, with prefix and problem in the user's turn."""
+        return f"{self.before}{prefix}{problem}{self.after}"
+
+    def opening(self, prefix: str) -> str:
+        """The template up to the user's words, and the prefix."""
+        return self.before + prefix
+
+    def encode(self, prompt: str) -> list[int]:
+        """As the tokenizer does, special tokens included."""
+        return list(self.tokenizer(prompt).input_ids)
+
+    def row(self, prompt: str, answer: str) -> Row:
+        """The prompt, the answer, an end."""
+        before = self.encode(prompt)
+        return Row([*before, *self.tokenizer(answer, add_special_tokens=False).input_ids, self.end], len(before))

@@ -1,0 +1,82 @@
+"""A tiny chat model of a real class, fitted in seconds to a scripted dialogue: single-digit sums and what is their opposite.
+
+Random weights would run the code and show nothing: parsing, filters and rewards need a model that writes questions and answers them.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+
+from sleepwake.domains.language.problems import Line, Problem
+from sleepwake.domains.language.text_codec import TextCodec
+from sleepwake.domains.language.training import train
+from sleepwake.domains.tensors import seeded
+
+TEMPLATE = (
+    "{%- for m in messages -%}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}"
+)
+CHARS = "\n !\"#'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz{|}_"
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A token a character, and Qwen's names of the turns."""
+    special = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+    inner = Tokenizer(models.WordLevel({token: at for at, token in enumerate((*special, *CHARS))}, unk_token="<|endoftext|>"))
+    inner.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), behavior="isolated")
+    inner.decoder = decoders.Fuse()
+    found = PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="<|endoftext|>", eos_token="<|im_end|>", additional_special_tokens=["<|im_start|>"],
+        clean_up_tokenization_spaces=False, chat_template=TEMPLATE,
+    )  # fmt: skip
+    return found
+
+
+def dialogue() -> list[tuple[str, str]]:
+    """What is asked and what is said."""
+    return [(f"What is {a} plus {b}?", f"It is {a + b}.") for a in range(10) for b in range(10)]
+
+
+@cache
+def fitted(steps: int = 300) -> Path:
+    """A folder with a Qwen3 of 0.1 M weights that knows half of the dialogue by heart, once a process."""
+    folder = Path(mkdtemp(prefix="sleepwake-chat-"))
+    write(folder, dialogue()[::2], steps)
+    return folder
+
+
+def write(folder: Path, turns: list[tuple[str, str]], steps: int) -> None:
+    """Fit one, and save it as transformers does."""
+    words = tokenizer()
+    codec = TextCodec(words, "chat")
+    config = Qwen3Config(
+        vocab_size=len(words), hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+        head_dim=12, max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=None, eos_token_id=codec.end, pad_token_id=codec.pad,
+    )  # fmt: skip
+    cpu = torch.device("cpu")
+    with seeded(0, cpu):
+        model = Qwen3ForCausalLM(config)
+    lines = [Line(Problem("", asked), said) for asked, said in turns]
+    draws = torch.Generator(device="cpu").manual_seed(0)
+    order = torch.randint(len(lines), (steps, 16), generator=draws, device="cpu").tolist()
+    with cpu:
+        told = train(
+            model, lambda step: [lines[at] for at in order[step]], lambda line: codec.row(codec.prompt("", line.problem.text), line.answer or ""),
+            codec.pad, steps, 6e-3, 20, 0.5,
+        )  # fmt: skip
+    assert float(told["loss_last"]) < 0.3, told
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
+
+
+def questions(folder: Path) -> Path:
+    """The dialogue as a file of questions: even ones for the day, odd ones for tests."""
+    file = folder / "sums.jsonl"
+    rows = [{"split": ("train", "test")[at % 2], "question": asked, "answer": said} for at, (asked, said) in enumerate(dialogue())]
+    file.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    return file

@@ -1,0 +1,287 @@
+"""Models that others trained: codec, templates, questions, MAGPIE, and a whole night of the full-size recipe with a fitted tiny model."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+from random import Random
+
+import chat_models
+import pytest
+import torch
+from peft import AutoPeftModelForCausalLM
+from transformers import AutoModelForCausalLM
+from typer.testing import CliRunner
+
+from sleepwake.cli import app
+from sleepwake.domains.language import settings
+from sleepwake.domains.language.asking import shares, yes
+from sleepwake.domains.language.magpie import Magpie, grams, likeness
+from sleepwake.domains.language.pretrained import PretrainedLearner
+from sleepwake.domains.language.problems import Challenge, Line, Problem
+from sleepwake.domains.language.questions import Questions
+from sleepwake.domains.language.text_codec import TextCodec
+from sleepwake.domains.language.text_settings import FolderModel, Pretrained, QuestionSet
+from sleepwake.errors import DataError
+from sleepwake.records import Task
+from sleepwake.roles import Guard, NightBreachError
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def folder() -> Path:
+    return chat_models.fitted()
+
+
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory: pytest.TempPathFactory) -> Questions:
+    file = chat_models.questions(tmp_path_factory.mktemp("sums"))
+    return Questions("sums", QuestionSet(path=str(file), extract="number"), Guard(), ())
+
+
+def learner(folder: Path, sums: Questions, **said: object) -> PretrainedLearner:
+    chosen = Pretrained(type="pretrained", model=FolderModel(type="folder", folder=str(folder)), longest=16, rank=4, **said)  # type: ignore[arg-type]
+    with CPU:
+        one = PretrainedLearner(chosen, settings.Wake(steps=30, batch=16, rate=5e-3), {"sums": sums}, 0, CPU)
+    one.open(Task(0, "sums", ("sums",)), 0)
+    return one
+
+
+def asked(*texts: str) -> list[Problem]:
+    return [Problem("sums", text) for text in texts]
+
+
+# ------------------------------------------------------------------------------------------------------------------- codec
+
+
+def test_a_row_is_the_template_with_its_answer(folder: Path) -> None:
+    words = chat_models.tokenizer()
+    codec = TextCodec(words, "chat")
+    row = codec.row(codec.prompt("Say: ", "hi"), "ho")
+    assert words.decode(row.tokens) == "<|im_start|>user\nSay: hi<|im_end|>\n<|im_start|>assistant\nho<|im_end|>"
+    assert words.decode(row.tokens[row.answer :]) == "ho<|im_end|>"
+    assert words.decode(codec.encode(codec.opening("Say: "))) == "<|im_start|>user\nSay: "
+    assert codec.closing == "<|im_end|>"
+    plain = TextCodec(chat_models.tokenizer(), "plain")
+    assert plain.prompt("", "1 + 1?") == "1 + 1?\nAnswer: "
+    assert plain.closing == "Answer:"
+
+
+def test_a_beginning_that_the_tokenizer_adds_stands_there_once() -> None:
+    words = chat_models.tokenizer()
+    words.bos_token = "<|endoftext|>"
+    words.chat_template = "{{ bos_token }}" + chat_models.TEMPLATE
+    assert TextCodec(words, "chat").prompt("", "hi").startswith("<|endoftext|><|im_start|>"), "here the tokenizer adds none"
+
+
+def test_what_a_codec_can_t_do_without_is_told() -> None:
+    words = chat_models.tokenizer()
+    words.chat_template = None
+    with pytest.raises(DataError, match="no chat template"):
+        TextCodec(words, "chat")
+    words.eos_token = None
+    with pytest.raises(DataError, match="end-of-text"):
+        TextCodec(words, "plain")
+
+
+# ------------------------------------------------------------------------------------------------------------------- questions
+
+
+def test_a_set_is_read_by_its_fields(tmp_path: Path) -> None:
+    rows = [{"split": "train", "kind": "a", "q": f"q{at}", "a": f"so #### {at},000"} for at in range(4)]
+    rows += [{"split": "test", "kind": "a", "q": "t", "a": "#### 7"}, {"split": "train", "kind": "b", "q": "other", "a": "#### 1"}]
+    file = tmp_path / "set.jsonl.gz"
+    with gzip.open(file, "wt") as lines:
+        lines.write("\n".join(map(json.dumps, rows)))
+    guard = Guard()
+    chosen = QuestionSet(path="set.jsonl.gz", question="Q: {q}", answer="{a}", where={"kind": ("a",)}, extract="number", marker="####")
+    found = Questions("one", chosen, guard, (tmp_path,))
+    assert found.train == ["Q: q0", "Q: q1", "Q: q2", "Q: q3"]
+    assert found.test == ["Q: t"]
+    assert found.solve("Q: q1") == "so #### 1,000"
+    assert found.verify("Q: q1", "it must be 5 #### 1000.0")
+    assert found.verify("Q: q1", "1000") is False, "without the marker it is malformed"
+    assert found.verify("never seen", "#### 1") is None
+    assert found.sample(1, Random(0)) in found.train
+    with guard.night():
+        with pytest.raises(NightBreachError):
+            found.sample(1, Random(0))
+        with guard.audit():
+            assert found.sample(1, Random(0)) == "Q: t", "audits see the test rows"
+    assert not found.well_formed("And so on:")
+    assert found.well_formed("What is that?")
+
+
+def test_labels_are_closed_and_rows_without_a_split_are_split(tmp_path: Path) -> None:
+    rows = [{"text": f"words {at}", "label": f"l{at % 3}"} for at in range(60)]
+    (tmp_path / "s.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    chosen = QuestionSet(path="s.jsonl", question="{text}", answer="{label}", test={}, closed=True)
+    found = Questions("labels", chosen, Guard(), (tmp_path,))
+    assert found.values == {"l0", "l1", "l2"}
+    assert found.answer_formed(" L1 ")
+    assert not found.answer_formed("l7")
+    assert 4 < len(found.test) < 25, "about a fifth"
+    assert not set(found.test) & set(found.train)
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"question": "{quest}"}, "no such field"),
+        ({"train": {"split": "day"}}, "no rows for train"),
+        ({"test": {"split": "x"}}, "for test"),
+    ],
+)
+def test_a_set_that_can_t_be_read_is_told(changes: dict[str, object], says: str, tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").write_text(
+        '{"split": "train", "question": "q", "answer": "a"}\n{"split": "test", "question": "r", "answer": "a"}\n'
+    )
+    with pytest.raises(DataError, match=says):
+        Questions("s", QuestionSet.model_validate({"path": "s.jsonl", **changes}), Guard(), (tmp_path,))
+    (tmp_path / "s.jsonl").write_text('{"split": "train"\n')
+    with pytest.raises(DataError, match="line 1"):
+        Questions("s", QuestionSet(path="s.jsonl"), Guard(), (tmp_path,))
+
+
+def test_the_shared_sets_are_read_as_the_recipes_say(data: Path) -> None:
+    gsm = Questions("g", QuestionSet(path="text/gsm8k.jsonl.gz", extract="number", marker="####"), Guard(), (data,))
+    assert (len(gsm.train), len(gsm.test)) == (7473, 1319)
+    assert gsm.value(gsm.answers[gsm.train[0]]) == "72"
+    bank = Questions("b", QuestionSet(path="text/banking77.jsonl.gz", question="{text}", answer="{label}", closed=True), Guard(), (data,))
+    assert len(bank.values) == 77
+    svamp = QuestionSet(path="text/svamp.jsonl.gz", question="{Body}. {Question}", answer="{Answer}", extract="number", test={})
+    assert Questions("s", svamp, Guard(), (data,)).values
+
+
+# ------------------------------------------------------------------------------------------------------------------- learner
+
+
+def test_the_fitted_model_knows_its_dialogue(folder: Path, sums: Questions) -> None:
+    """Half of the sums were fitted word for word (loss under 0.3); most of them are answered right."""
+    one = learner(folder, sums)
+    right = sum(bool(sums.verify(text, answer)) for text, answer in zip(sums.train, one.answer(asked(*sums.train)), strict=True))
+    assert right >= 40
+    first, *others = one.attempt(asked(sums.train[3])[:1], (0.0, 1.0, 1.0, 0.0), 1)[0]
+    assert first == others[-1] == one.answer(asked(sums.train[3]))[0], "greedy is greedy, wherever it stands"
+    assert one.attempt(asked(*sums.train[:3]), (1.0, 1.0), 5) == one.attempt(asked(*sums.train[:3]), (1.0, 1.0), 5)
+
+
+def test_it_writes_a_user_s_words(folder: Path, sums: Questions) -> None:
+    written = learner(folder, sums, together=8).write("sums", 20, 30, 1)
+    assert len(written) == 20
+    assert sum(text.startswith("What is ") and text.endswith("?") for text in written) >= 15
+    assert learner(folder, sums).write("sums", 5, 3, 1) == [""] * 5, "what has no end by then is empty"
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # PEFT reads transformers' old name
+@pytest.mark.parametrize("fast", ["lora", "full"])
+def test_what_is_learned_is_saved_for_plain_libraries(fast: str, folder: Path, sums: Questions, tmp_path: Path) -> None:
+    one = learner(folder, sums, fast=fast)
+    lines = [Line(problem, "It is 0.") for problem in asked(*sums.train[:16])]
+    one.practise(lambda _: lines, 25, 1e-2 if fast == "lora" else 3e-3, 3, 0.0)
+    answers = one.answer([line.problem for line in lines])
+    assert answers.count("It is 0.") >= 14
+    one.save(tmp_path)
+    twin = learner(folder, sums, fast=fast)
+    assert twin.answer([line.problem for line in lines]) != answers
+    twin.load(tmp_path)
+    assert twin.answer([line.problem for line in lines]) == answers
+    assert one.copy().answer([line.problem for line in lines]) == answers
+    with CPU:
+        kind = AutoPeftModelForCausalLM if fast == "lora" else AutoModelForCausalLM
+        plain = kind.from_pretrained(tmp_path)
+    tokens = torch.tensor([one.row(lines[0]).tokens], device="cpu")
+    with torch.no_grad():
+        assert torch.allclose(plain(input_ids=tokens).logits, one.model(input_ids=tokens).logits, atol=1e-4)
+
+
+def test_copies_share_what_is_frozen(folder: Path, sums: Questions) -> None:
+    one = learner(folder, sums)
+    twin = one.copy()
+    mine, other = dict(one.lasting.named_parameters()), dict(twin.lasting.named_parameters())
+    assert all((mine[name].data_ptr() == other[name].data_ptr()) == ("lora_" not in name) for name in mine)
+    assert all(value.requires_grad == ("lora_" in name) for name, value in mine.items() if not one.train_only(fast=False))
+
+
+def test_another_model_than_the_run_s_own_is_told(folder: Path, sums: Questions, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "model")
+    one = learner(tmp_path / "model", sums)
+    (tmp_path / "saved").mkdir()
+    one.save(tmp_path / "saved")
+    (tmp_path / "model" / "config.json").write_text((tmp_path / "model" / "config.json").read_text() + "\n")
+    with pytest.raises(DataError, match="not what this run began with"):
+        one.load(tmp_path / "saved")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no safetensors"):
+        learner(tmp_path / "empty", sums)
+
+
+# ------------------------------------------------------------------------------------------------------------------- MAGPIE
+
+
+def test_words_are_weighed(folder: Path, sums: Questions) -> None:
+    one = learner(folder, sums)
+    (row,) = shares(one, ["What is 1 plus 8?"], ("It is 2.", "It is 0.", "It is 9."))
+    assert sum(row) == pytest.approx(1.0)
+    assert row[2] > 0.9, "of three answers the one it learned"
+    assert yes(one, []) == []
+
+
+def test_likeness_of_texts() -> None:
+    assert likeness(grams("a b c d"), grams("a b c d")) == 1.0
+    assert likeness(grams("a b c d"), grams("a b c e")) == pytest.approx(1 / 3)
+    assert likeness(grams("hi"), grams("ho")) == 0.0
+
+
+def test_questions_are_new_well_formed_and_remembered(folder: Path, sums: Questions, tmp_path: Path) -> None:
+    chosen = settings.Magpie(type="magpie", pool=60, attempts=2, shortest=10, alike=1.0, archive=1000)
+    one, dreamer = learner(folder, sums), Magpie(chosen, {"sums": sums}, 40)
+    first = dreamer.dream((Challenge("sums", 1, 12),), one, 1)
+    texts = [problem.text for problem in first.by_problem()]
+    assert len(set(texts)) == len(texts) == 12
+    assert all(len(text) >= 10 and sums.well_formed(text) for text in texts)
+    counts = dreamer.filtered["sums"]
+    assert counts["written"] == 60 >= counts["formed"] >= counts["good"] >= counts["kept"] == 12
+    again = {problem.text for problem in dreamer.dream((Challenge("sums", 1, 12),), one, 1).by_problem()}
+    assert not again & set(texts), "the archive keeps what was asked before from being asked again"
+    dreamer.save(tmp_path)
+    other = Magpie(chosen, {"sums": sums}, 40)
+    other.load(tmp_path)
+    assert other.archive == dreamer.archive
+    strict = Magpie(chosen.model_copy(update={"quality": 1.0}), {"sums": sums}, 40)
+    assert len(strict.dream((Challenge("sums", 1, 12),), one, 1)) == 0, "nothing is surely good to a model that never judged"
+
+
+# ------------------------------------------------------------------------------------------------------------------- the whole path
+
+SMALL = (
+    "threads=1", "stream.examples=100", "stream.kept=8", "stream.tests=10", "stream.frontier_tests=20", "learner.rank=4", "learner.longest=16",
+    "dreamer.pool=40", "dreamer.shortest=8", "dreamer.quality=0", "dreamer.alike=1.0", "dreamer.longest=40", "challenger.problems=8",
+    "wake.steps=5", "wake.batch=8", "sleep.rounds=1", "sleep.rehearse.steps=2", "sleep.rehearse.prompts=4", "sleep.rehearse.generations=4",
+    "sleep.rehearse.longest=16", "sleep.consolidate.steps=2", "sleep.consolidate.batch=8", "policy.nights=1", "policy.ungrounded=1",
+)  # fmt: skip
+
+
+def test_gsm8k_s_recipe_from_the_first_day_to_the_report(folder: Path, tmp_path: Path) -> None:
+    chat_models.questions(tmp_path)
+    sets = [
+        *SMALL, f'learner.model={{type="folder", folder="{folder}"}}',
+        'stream.sets.gsm8k={path="sums.jsonl", extract="number"}',
+    ]  # fmt: skip
+    asked = [part for line in sets for part in ("--set", line)]
+    out = tmp_path / "run"
+    with CPU:
+        result = CliRunner().invoke(app, ["run", "language/gsm8k-gpu", "--data", str(tmp_path), "--out", str(out), *asked])
+    assert result.exit_code == 0, result.output
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["status"] == "done"
+    assert len(summary["nights"]) == 1
+    assert (out / "report.html").exists()
+    events = [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
+    staged = {event["stage"]: event["facts"] for event in events if event["event"] == "staged"}
+    assert staged["rehearse"]["samples"] == 2 * 4 * 4, "steps x prompts x generations"
+    assert staged["consolidate"]["new"] > 0, "the night's practice is what it teaches"
+    with CPU:
+        checked = CliRunner().invoke(app, ["eval", str(out), "--data", str(tmp_path)])
+    assert checked.exit_code == 0, checked.output
