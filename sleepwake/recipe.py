@@ -14,14 +14,16 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from sleepwake import methods, mistakes
 from sleepwake.domains import DOMAINS
+from sleepwake.domains.language import judge_settings as judges
 from sleepwake.domains.language import night_settings as night
 from sleepwake.domains.language import settings as language
+from sleepwake.domains.language.combinations import check_together as check_language
 from sleepwake.domains.vision import dreamer_settings as dreamers
 from sleepwake.domains.vision import night_settings as dreams
 from sleepwake.domains.vision import settings as vision
 from sleepwake.domains.vision import stream_settings as streams
 from sleepwake.domains.vision import wake_settings as days
-from sleepwake.domains.vision.combinations import check_together
+from sleepwake.domains.vision.combinations import check_together as check_vision
 from sleepwake.errors import RecipeError
 from sleepwake.policy import Plan, Policy, Schedule
 from sleepwake.settings import Settings
@@ -152,8 +154,8 @@ class Common(Settings):
         return "consolidate" in self.sleep.stages
 
     def plan(self, days: int) -> Plan:
-        """What the recipe allows a policy; no nights where a round has no stages."""
-        rounds = self.sleep.rounds if any(stage != "consolidate" for stage in self.sleep.stages) else 0
+        """What the recipe allows a policy: no nights without stages; one empty round where a night only consolidates."""
+        rounds = self.sleep.rounds if any(stage != "consolidate" for stage in self.sleep.stages) else int(self.consolidates)
         return Plan(days, rounds, self.budget.model_dump())
 
 
@@ -179,7 +181,7 @@ class VisionRecipe(Common):
 
     @model_validator(mode="after")
     def _together(self) -> "VisionRecipe":
-        check_together(self)
+        check_vision(self)
         if self.morning.floors:
             raise ValueError("morning.floors: nothing of images is monitored; leave it out")
         return self
@@ -198,7 +200,7 @@ class LanguageRecipe(Common):
     """What writes problems and attempts by night."""
     challenger: night.Challenger
     """What sets the practice."""
-    judge: night.Judge
+    judge: judges.Judge
     """What rewards attempts without ground truth."""
     wake: language.Wake
     """How a day is learned."""
@@ -207,7 +209,7 @@ class LanguageRecipe(Common):
 
     @model_validator(mode="after")
     def _together(self) -> "LanguageRecipe":
-        language.check_together(self.learner, self.stream, self.dreamer, self.challenger, self.judge, self.sleep.consolidate, self.evaluate)
+        check_language(self)
         if self.stream.sets and self.morning.probes == "dreamed":
             raise ValueError('morning.probes: answers to dreamed questions have no second judge; write probes = "kept"')
         several = any(name == "formats" or ":" in name for task in self.stream.tasks for name in task)

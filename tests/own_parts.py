@@ -21,7 +21,7 @@ class Strict(Metamorphic):
     """The metamorphic judge, but every relation must hold."""
 
     def __init__(self, settings, families, guard, fresh):
-        from sleepwake.domains.language.night_settings import Metamorphic as Settings
+        from sleepwake.domains.language.judge_settings import Metamorphic as Settings
 
         super().__init__(Settings(threshold=1.0), families, guard, fresh)
 

@@ -46,6 +46,7 @@ NEEDED = {
     "kto": "steps=2, batch=8",
     "learned": "steps=2, prompts=4, generations=4, problems=8",
     "magpie": "pool=40, attempts=4, longest=12, alike=1.0",
+    "absorb": "steps=4, batch=16, each=10",
     "seed": "larger={width=48, layers=2, heads=2}, seed_steps=5, polish=1, imitate=1, each=10, batch=8",
 }
 BESIDE = {

@@ -12,9 +12,9 @@ from sleepwake import recipebook, session
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.formats import FORMATS, SHARES, Formats, carries
 from sleepwake.domains.language.grpo import NICHE, Reward, by_family
+from sleepwake.domains.language.judge_settings import Majority as MajoritySettings
 from sleepwake.domains.language.judges import Majority
 from sleepwake.domains.language.monitors import form_shares
-from sleepwake.domains.language.night_settings import Majority as MajoritySettings
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.errors import RecipeError
 from sleepwake.morning import Gate, watched

@@ -14,7 +14,7 @@ from transformers import GenerationConfig
 from sleepwake import recipe as recipes
 from sleepwake import session
 from sleepwake.domains import load_class
-from sleepwake.domains.language import night_settings, training
+from sleepwake.domains.language import judge_settings, night_settings, training
 from sleepwake.domains.language.challengers import Ladder
 from sleepwake.domains.language.characters import Characters
 from sleepwake.domains.language.codec import padded
@@ -131,7 +131,7 @@ def test_relations_see_wrong_answers(name: str) -> None:
         digit = str((int(answer[3]) + 1) % 10)
         wrong += [Line(problem, text) for text in (answer[:3] + digit + answer[4:], answer[:-1], answer + "1")]
     rewards = agreements(FAMILIES, Batch(tuple(wrong)), truth)
-    passed = sum((reward or 0) >= night_settings.Metamorphic().threshold for reward in rewards)
+    passed = sum((reward or 0) >= judge_settings.Metamorphic().threshold for reward in rewards)
     assert passed <= 0.05 * len(wrong)
 
 
@@ -267,7 +267,7 @@ def attempts() -> Batch:
 
 
 def judged(kind: str, batch: Batch, guard: Guard = GUARD) -> Verdicts:
-    chosen: Any = TypeAdapter(night_settings.Judge).validate_python({"type": kind})
+    chosen: Any = TypeAdapter(judge_settings.Judge).validate_python({"type": kind})
     judge = load_class(CLASSES["judge"][kind])(chosen, families(guard, NAMES), guard, learner)
     if kind == "metamorphic":
         judge.snapshot = type("Solver", (), {"answer": staticmethod(truth)})()

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from sleepwake import recipe as recipes
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import judge_settings
 from sleepwake.domains.language.characters import Characters
 from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.ensembles import Ensemble
@@ -64,7 +64,7 @@ def test_certainty_of_known_distributions() -> None:
 
 
 def test_a_cycle_closes_for_right_answers_and_not_for_others(copier: Characters) -> None:
-    judge = Cycle(night_settings.Cycle(type="cycle"), FAMILIES, GUARD, lambda: copier)
+    judge = Cycle(judge_settings.Cycle(type="cycle"), FAMILIES, GUARD, lambda: copier)
     judge.snapshot = copier
     right = lines(20, 3, seed=2)
     wrong = [Line(line.problem, "".join(str((int(digit) + 5) % 10) for digit in line.answer or "")) for line in right]
@@ -75,7 +75,7 @@ def test_a_cycle_closes_for_right_answers_and_not_for_others(copier: Characters)
 
 def test_what_is_well_known_is_sure_and_confident_errors_are_not_seen(copier: Characters) -> None:
     """Its own answers get the higher rewards, beyond what it learned too, where they are wrong: why it is no judge of right and wrong."""
-    judge = SelfCertainty(night_settings.SelfCertainty(type="self-certainty"), FAMILIES, GUARD, lambda: copier)
+    judge = SelfCertainty(judge_settings.SelfCertainty(type="self-certainty"), FAMILIES, GUARD, lambda: copier)
     judge.snapshot = copier
     right = lines(20, 3, seed=3)
     shifted = [Line(line.problem, "".join(str((int(digit) + 5) % 10) for digit in line.answer or "")) for line in right]
@@ -101,7 +101,7 @@ class Says(Opinions):
 
 
 def test_an_ensemble_abstains_where_its_members_differ() -> None:
-    judge = Ensemble(night_settings.Ensemble(type="ensemble"), FAMILIES, GUARD, lambda: None)  # type: ignore[arg-type, return-value]
+    judge = Ensemble(judge_settings.Ensemble(type="ensemble"), FAMILIES, GUARD, lambda: None)  # type: ignore[arg-type, return-value]
     attempts = Batch(tuple(Line(Problem("copy", str(n)), str(n)) for n in range(5)))
     judge.members = [Says([1.0, 0.9, 0.2, None, None]), Says([0.6, 0.1, 0.4, 0.7, None])]
     assert judge.rewards(attempts, 1) == [1.0, None, 0.0, 1.0, None]

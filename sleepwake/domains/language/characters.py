@@ -32,7 +32,7 @@ def network(chosen: settings.Characters, seed: int, device: torch.device) -> Smo
         num_hidden_layers=chosen.layers,
         num_attention_heads=chosen.heads,
         num_key_value_heads=chosen.heads,
-        no_rope_layers=[0] * chosen.layers,
+        no_rope_layers=[int(chosen.rotary)] * chosen.layers,  # 1 is a layer with it
         max_position_embeddings=1024,
         tie_word_embeddings=True,
         pad_token_id=PAD,
@@ -105,7 +105,7 @@ class Characters(TextLearner):
             self._build(other.settings)
         state = other.model.state_dict()
         self.model.load_state_dict({key: state[key] for key in self.model.state_dict()})
-        self.known = other.known
+        self.known, self.contexts = other.known, dict(other.contexts)
 
     def attempt(self, problems: Sequence[Problem], temperatures: Sequence[float], seed: int) -> list[list[str]]:
         """Answers of at most the prompt's length and three characters more."""
@@ -114,7 +114,7 @@ class Characters(TextLearner):
 
     def write(self, family: str, n: int, limit: int, seed: int) -> list[str]:
         """Problems up to the sign; one without it ends in a question mark."""
-        prompt = self.codec.encode(self.codec.opening(self.families[family].prefix))
+        prompt = self.codec.encode(self.opening(family))
         (written,) = complete(self.model, [prompt], (1.0,) * n, seed, extra=limit + 1 - len(prompt), stop=SIGN)
         return [text[:-1] if text.endswith("=") else text + "?" for text in written]
 
@@ -128,7 +128,7 @@ class Characters(TextLearner):
         tensors.save_tensors(self.lasting_state(), folder / "model.safetensors")
         if self.settings.fast == "lora":
             tensors.save_tensors(get_peft_model_state_dict(self.model), folder / "adapter_model.safetensors")
-        tensors.save_json({"known": self.known, "shape": self.shape}, folder / "learner.json")
+        tensors.save_json({"known": self.known, "contexts": self.contexts, "shape": self.shape}, folder / "learner.json")
 
     def load(self, folder: Path) -> None:
         """Copy weights, adapter and the families opened so far; become as large as what was saved."""
@@ -138,4 +138,4 @@ class Characters(TextLearner):
         self._set_lasting(tensors.load_tensors(folder / "model.safetensors", self.device))
         if self.settings.fast == "lora":
             set_peft_model_state_dict(self.model, tensors.load_tensors(folder / "adapter_model.safetensors", self.device))
-        self.known = tuple(saved["known"])
+        self.known, self.contexts = tuple(saved["known"]), saved.get("contexts", {})

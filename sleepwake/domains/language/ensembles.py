@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sleepwake.domains import load_class
-from sleepwake.domains.language import night_settings, settings
+from sleepwake.domains.language import judge_settings, settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.judges import Opinions, Rewards
 from sleepwake.domains.language.learners import TextLearner
@@ -21,7 +21,7 @@ class Ensemble(Opinions):
     """
 
     def __init__(
-        self, chosen: night_settings.Ensemble, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
+        self, chosen: judge_settings.Ensemble, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
     ) -> None:
         super().__init__(families, 0.5)
         table = settings.CLASSES["judge"]

@@ -4,12 +4,13 @@
 `level` and `compose` know only how a problem is written, and may be used by night.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
 from sleepwake.domains import load_class, own_class
+from sleepwake.domains.language.problems import Line
 from sleepwake.domains.language.relations import (
     Carried,
     Cut,
@@ -75,6 +76,10 @@ class Family(Protocol):
         """A problem of a level, joined and cut from well-formed pieces."""
         ...
 
+    def context(self, lines: Sequence[Line]) -> str:
+        """How a day's lines are written before a problem, for a learner that reads them and isn't trained on them."""
+        ...
+
 
 class OneFormat:
     """What families share whose answers are written in one way."""
@@ -88,6 +93,10 @@ class OneFormat:
     def form(self, answer: str) -> str:
         """The one."""
         return "plain"
+
+    def context(self, lines: Sequence[Line]) -> str:
+        """Problems with their answers, one after the other."""
+        return "".join(f"{line.problem.text}={line.answer}+" for line in lines)
 
 
 class Strings(OneFormat):

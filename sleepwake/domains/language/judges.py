@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random as Draws
 from typing import Any
 
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import judge_settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Problem
@@ -153,7 +153,7 @@ class Metamorphic(Asked):
     """An attempt must agree with a frozen snapshot's own answers to easier parts of the problem (see `relations`)."""
 
     def __init__(
-        self, chosen: night_settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
+        self, chosen: judge_settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
     ) -> None:
         super().__init__(families, chosen.threshold, fresh)
 
@@ -171,7 +171,7 @@ class Majority(Opinions):
     errors.
     """
 
-    def __init__(self, chosen: night_settings.Majority, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
+    def __init__(self, chosen: judge_settings.Majority, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
         super().__init__(families, chosen.threshold)
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
@@ -191,7 +191,7 @@ class Majority(Opinions):
 class Random(Opinions):
     """Rewards by chance. A negative control: whatever it brings is not the judge's doing."""
 
-    def __init__(self, chosen: night_settings.Random, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
+    def __init__(self, chosen: judge_settings.Random, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
         super().__init__(families, chosen.threshold)
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
@@ -205,7 +205,7 @@ class Oracle(Opinions):
     for a loop.
     """
 
-    def __init__(self, chosen: night_settings.Oracle, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
+    def __init__(self, chosen: judge_settings.Oracle, families: Mapping[str, Family], guard: Guard, fresh: Any) -> None:
         super().__init__(families, 0.5)
         self.guard = guard
 

@@ -44,6 +44,7 @@ class TextLearner:
         model: what answers; with `fast = "lora"` the lasting weights and the adapter together.
         lasting: the stock transformers model inside.
         known: names of the families opened so far, in order.
+        contexts: what stands before the problems of families that are not in the weights yet.
         families: all families of the stream; only what is syntax is used here.
     """
 
@@ -56,6 +57,7 @@ class TextLearner:
         self.wake, self.families, self.seed = wake, families, seed
         self.device = device
         self.known: tuple[str, ...] = ()
+        self.contexts: dict[str, str] = {}
         self._build(chosen)
 
     def _build(self, chosen: Any) -> None:
@@ -75,9 +77,11 @@ class TextLearner:
         self.known += tuple(name for name in task.parts if name not in self.known)
 
     def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int, look: Look | None = None) -> Facts:
-        """Train the lasting weights on the day's lines and replayed ones: L = (1/N) current + (1 - 1/N) replay on day
-        N.
+        """Train the lasting weights on the day's lines and replayed ones: L = (1/N) current + (1 - 1/N) replay on day N. A day that is
+        learned in context trains nothing.
         """
+        if set(task.parts) <= set(self.wake.context):
+            return self._read(task, examples)
         wake, lines = self.wake, examples.lines
         replayed: dict[int, tuple[Line, ...]] = {}
         old = round(wake.batch * (1 - 1 / (task.index + 1))) if replay else 0
@@ -105,6 +109,17 @@ class TextLearner:
         learned = sum(now and not was for now, was in zip(self.right(sample), before, strict=True)) / len(sample)
         return {**facts, "replayed": old * wake.steps, "learned": round(learned, 6)}
 
+    def _read(self, task: Task, examples: Batch) -> Facts:
+        """Take a few lines of each family, easiest first and each problem once, as what stands before its problems."""
+        sample = examples.lines[:: max(1, len(examples.lines) // SAMPLE)]
+        before = self.right(sample)
+        for family in task.parts:
+            lines = list({line.problem: line for line in examples.lines if line.problem.family == family}.values())
+            easiest = sorted(lines, key=lambda line: self.families[family].level(line.problem.text))[: self.wake.shots]
+            self.contexts[family] = self.families[family].context(easiest)
+        learned = sum(now and not was for now, was in zip(self.right(sample), before, strict=True)) / len(sample)
+        return {"steps": 0, "samples": 0, "tokens": 0, "context": dict(self.contexts), "learned": round(learned, 6)}
+
     def practise(
         self,
         draw: Callable[[int], Sequence[Line]],
@@ -124,7 +139,11 @@ class TextLearner:
 
     def prompt(self, problem: Problem) -> str:
         """How a problem is written before its answer."""
-        return self.codec.prompt(self.families[problem.family].prefix, problem.text)
+        return self.codec.prompt(self.contexts.get(problem.family, "") + self.families[problem.family].prefix, problem.text)
+
+    def opening(self, family: str) -> str:
+        """What stands before a problem that it is to write."""
+        return self.codec.opening(self.contexts.get(family, "") + self.families[family].prefix)
 
     def save(self, folder: Path) -> None:
         """Write weights and the families opened so far."""

@@ -106,7 +106,7 @@ class PretrainedLearner(TextLearner):
     def take(self, other: Self) -> None:
         """Copy what another learner has trained, and what it has opened."""
         self._take(other._own())
-        self.known = other.known
+        self.known, self.contexts = other.known, dict(other.contexts)
 
     def train_only(self, fast: bool, but: Collection[str] = ()) -> None:
         """Let gradients reach the LoRA, or all weights: there is no difference between fast and lasting ones."""
@@ -128,7 +128,7 @@ class PretrainedLearner(TextLearner):
     def write(self, family: str, n: int, limit: int, seed: int) -> list[str]:
         """Problems up to where the template goes on after the user's words; one that gets nowhere is empty."""
         codec, problems = self.codec, list[str]()
-        (rows,) = self._generate([codec.opening(self.families[family].prefix)], 1.0, n, limit, seed, (codec.closing,))
+        (rows,) = self._generate([self.opening(family)], 1.0, n, limit, seed, (codec.closing,))
         for text in codec.tokenizer.batch_decode(rows, skip_special_tokens=False):
             ends = [at for sign in (codec.closing, codec.tokenizer.eos_token) if (at := text.find(sign)) >= 0]
             problems.append(text[: min(ends)].strip() if ends and min(ends) <= limit else "")
@@ -171,7 +171,7 @@ class PretrainedLearner(TextLearner):
             self.lasting.config.save_pretrained(folder)  # type: ignore[union-attr, operator]
             self.codec.tokenizer.save_pretrained(folder)
             tensors.save_tensors(self._own(), folder / "model.safetensors")
-        tensors.save_json({"known": self.known, "base": fingerprint(self.folder)}, folder / "learner.json")
+        tensors.save_json({"known": self.known, "contexts": self.contexts, "base": fingerprint(self.folder)}, folder / "learner.json")
 
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote.
@@ -184,4 +184,4 @@ class PretrainedLearner(TextLearner):
             raise DataError(f"learner.model: {self.folder} is not what this run began with", "put the folder back as it was, or start anew")
         name = "adapter_model" if self.settings.fast == "lora" else "model"
         self._take(tensors.load_tensors(folder / f"{name}.safetensors", self.device))
-        self.known = tuple(saved["known"])
+        self.known, self.contexts = tuple(saved["known"]), saved["contexts"]

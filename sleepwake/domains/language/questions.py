@@ -7,13 +7,14 @@ model dreams nobody knows the answer, so audits leave them out.
 import gzip
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from sleepwake.domains.language.families import OneFormat
+from sleepwake.domains.language.problems import Line
 from sleepwake.domains.language.relations import Relation
 from sleepwake.domains.language.text_settings import QuestionSet
 from sleepwake.domains.paths import find
@@ -142,6 +143,10 @@ class Questions(OneFormat):
     def level(self, problem: str) -> int:
         """One."""
         return 1
+
+    def context(self, lines: Sequence[Line]) -> str:
+        """Questions with their answers, a blank line after each."""
+        return "".join(f"{line.problem.text}\n{line.answer}\n\n" for line in lines)
 
     def compose(self, pieces: Iterator[str], level: int) -> str:
         """The next piece: questions aren't put together of parts."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from random import Random as Draws
 
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import judge_settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.judges import Asked, Rewards
 from sleepwake.domains.language.learners import TextLearner
@@ -19,7 +19,7 @@ class SelfCertainty(Asked):
     """The surer the better (Intuitor, arXiv 2505.19590). A negative control where errors are confident."""
 
     def __init__(
-        self, chosen: night_settings.SelfCertainty, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
+        self, chosen: judge_settings.SelfCertainty, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
     ) -> None:
         super().__init__(families, chosen.threshold, fresh)
         self.nats = chosen.nats
@@ -37,7 +37,7 @@ class Cycle(Asked):
     """
 
     def __init__(
-        self, chosen: night_settings.Cycle, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
+        self, chosen: judge_settings.Cycle, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
     ) -> None:
         super().__init__(families, chosen.threshold, fresh)
         self.givens = chosen.givens

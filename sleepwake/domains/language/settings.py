@@ -1,6 +1,6 @@
 """What a recipe may say of the language domain. Imports no torch; a type without other keys is its vetted setting."""
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -8,7 +8,8 @@ from sleepwake.domains.language.night_settings import Shape
 from sleepwake.domains.language.text_settings import Pretrained, QuestionSet
 from sleepwake.settings import CODE, Settings
 
-Shipped = Literal["reverse", "copy", "sort", "sum", "addition", "parity", "formats"]
+Code = Literal["code1", "code2", "code3", "code4", "code5", "code6", "code7", "code8", "code9"]
+Shipped = Literal["reverse", "copy", "sort", "sum", "addition", "parity", "formats", "lookup", Code]
 FamilyName = Shipped | Annotated[str, Field(pattern=CODE)] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 """A shipped family, one of the user's own (file.py:Name, with --allow-code), or a set of questions."""
 
@@ -59,6 +60,8 @@ class Stream(Settings):
             raise ValueError("levels: sets of questions have one; write levels = 1")
         if len(set(names)) < len(names):
             raise ValueError(f"a family is named twice in tasks {names}: name each once")
+        if {"sort", "lookup"} <= set(names):
+            raise ValueError("sort and lookup begin their lines alike, and the model can't tell them apart: name one of them")
         if {"addition", "formats"} <= set(names):
             raise ValueError("addition and formats begin their lines alike, and the model can't tell them apart: name one of them")
         return self
@@ -73,6 +76,8 @@ class Characters(Shape):
     """What rehearsal trains by night: all weights, or a LoRA that consolidation distils into the lasting weights."""
     rank: int = Field(16, ge=1, le=256)
     """Rank of the LoRA; used where fast = "lora"."""
+    rotary: bool = False
+    """Rotary positions in every layer: with them it finds things in its context, without them it reaches longer problems than the day's."""
 
 
 Learner = Annotated[Characters | Pretrained, Field(discriminator="type")]
@@ -155,6 +160,11 @@ class Wake(Settings):
     problem_weight: float = Field(0.1, ge=0, le=1)
     """Weight of the problem's characters in the loss, against 1 for the answer's: by it the model learns to write
     problems."""
+    context: tuple[FamilyName, ...] = ()
+    """Families that a day teaches in context only: a few of its lines stand before every prompt, and nothing is trained, until a night
+    takes them into the weights (sleep.consolidate.type = "absorb")."""
+    shots: int = Field(10, ge=1, le=1000)
+    """How many lines of such a family: the easiest, each problem once."""
     replay: Replay = GeneratedReplay()
     """Where lines of earlier families come from."""
 
@@ -170,6 +180,8 @@ CLASSES: dict[str, dict[str, str]] = {
             "addition": "families:Addition",
             "parity": "families:Parity",
             "formats": "formats:Formats",
+            "lookup": "codes:Lookup",
+            **{f"code{n}": f"codes:Code{n}" for n in range(1, 10)},
         },
         "questions": {"file": "questions:Questions"},
         "learner": {"characters": "characters:Characters", "pretrained": "pretrained:PretrainedLearner"},
@@ -198,69 +210,7 @@ CLASSES: dict[str, dict[str, str]] = {
             "dpo": "preferences:Compared",
             "kto": "preferences:Compared",
         },
-        "consolidate": {"distil": "consolidation:Distil", "seed": "seeding:Seed", "merge": "merging:Merge"},
+        "consolidate": {"distil": "consolidation:Distil", "seed": "seeding:Seed", "merge": "merging:Merge", "absorb": "context:Absorb"},
     }.items()
 }
 """kind -> type -> "module:Class": the only table of this domain."""
-
-
-def check_together(learner: Any, stream: Stream, dreamer: Any, challenger: Any, judge: Any, consolidate: Any, evaluate: Any) -> None:
-    """Refuse sections that don't go together.
-
-    Raises:
-        ValueError: with what is wrong and the line to write.
-    """
-    if isinstance(learner, Pretrained) and (challenger.type == "learned" or consolidate.type != "distil"):
-        raise ValueError(
-            'learner.type = "pretrained" keeps its size and has one LoRA: write challenger.type = "even", sleep.consolidate.type = "distil"'
-        )
-    if isinstance(dreamer, Magpie) and (not isinstance(learner, Pretrained) or learner.template != "chat"):
-        raise ValueError('dreamer.type = "magpie" needs a chat template to write a user\'s words after: write dreamer.type = "model"')
-    if stream.sets:
-        check_sets(learner, challenger, judge)
-    if challenger.type == "learned" and learner.fast != "full":
-        raise ValueError(
-            'challenger.type = "learned" lays a LoRA of its own over the learner, which must have none: write learner.fast = "full"'
-        )
-    if consolidate.type == "merge" and learner.fast != "lora":
-        raise ValueError('sleep.consolidate.type = "merge" folds a LoRA into the lasting weights: write learner.fast = "lora"')
-    if consolidate.type == "seed":
-        check_growth(learner, challenger, consolidate)
-    if evaluate.probe or evaluate.speed:
-        raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")
-
-
-def check_sets(learner: Any, challenger: Any, judge: Any) -> None:
-    """Refuse what a set of questions has nothing for: characters that can't write it, levels to climb, relations to judge by.
-
-    Raises:
-        ValueError: with what is wrong and the line to write.
-    """
-    if not isinstance(learner, Pretrained):
-        raise ValueError(
-            "a set of questions needs a model that can write them: write"
-            ' learner = { type = "pretrained", model = { type = "folder", folder = "DIR" } }'
-        )
-    if challenger.type != "even":
-        raise ValueError('a set of questions has no levels to climb: write challenger.type = "even"')
-    judges = judge.of if judge.type == "ensemble" else (judge,)
-    if any(each.type == "metamorphic" for each in judges):
-        raise ValueError('a set of questions has no relations between parts and wholes: write judge.type = "majority"')
-
-
-def check_growth(learner: Characters, challenger: Any, consolidate: Any) -> None:
-    """Refuse a larger size that isn't larger, or that a copy can't have.
-
-    Raises:
-        ValueError: with what is wrong and the line to write.
-    """
-    larger = consolidate.larger
-    alike = f"{{ width = {learner.width}, heads = {learner.heads}, expansion = {learner.expansion}, layers = {learner.layers + 2} }}"
-    if larger.width < learner.width or larger.layers < learner.layers:
-        raise ValueError(f"sleep.consolidate.larger is narrower or shallower than the learner: write larger = {alike}, or more")
-    if consolidate.start == "copy" and any(getattr(larger, name) != getattr(learner, name) for name in ("width", "heads", "expansion")):
-        raise ValueError(f'sleep.consolidate.start = "copy" adds blocks of the same kind: write larger = {alike}')
-    if consolidate.imitate and consolidate.batch % 4:
-        raise ValueError(f"sleep.consolidate.imitate takes four completions of each: write batch = {consolidate.batch // 4 * 4 + 4}")
-    if challenger.type == "learned":
-        raise ValueError('challenger.type = "learned" has a LoRA that does not fit a larger learner: write challenger.type = "ladder"')

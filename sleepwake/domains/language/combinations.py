@@ -1,0 +1,73 @@
+"""Which sections of a language recipe go together. Imports no torch."""
+
+from typing import Any
+
+from sleepwake.domains.language.settings import Characters, Magpie
+from sleepwake.domains.language.text_settings import Pretrained
+
+
+def check_together(recipe: Any) -> None:
+    """Refuse sections that don't go together.
+
+    Raises:
+        ValueError: with what is wrong and the line to write.
+    """
+    learner, challenger, wake, consolidate = recipe.learner, recipe.challenger, recipe.wake, recipe.sleep.consolidate
+    if isinstance(learner, Pretrained) and (challenger.type == "learned" or consolidate.type not in ("distil", "absorb")):
+        raise ValueError(
+            'learner.type = "pretrained" keeps its size and has one LoRA: write challenger.type = "even", sleep.consolidate.type = "distil"'
+        )
+    if isinstance(recipe.dreamer, Magpie) and (not isinstance(learner, Pretrained) or learner.template != "chat"):
+        raise ValueError('dreamer.type = "magpie" needs a chat template to write a user\'s words after: write dreamer.type = "model"')
+    if any(0 < len(set(task) & set(wake.context)) < len(task) for task in recipe.stream.tasks):
+        raise ValueError("wake.context: a day is learned in context as a whole or not at all; write all families of its task, or none")
+    if wake.context and consolidate.type != "absorb":
+        raise ValueError('wake.context: nothing takes what stands in the context into the weights: write sleep.consolidate.type = "absorb"')
+    if recipe.stream.sets:
+        check_sets(learner, challenger, recipe.judge)
+    if challenger.type == "learned" and learner.fast != "full":
+        raise ValueError(
+            'challenger.type = "learned" lays a LoRA of its own over the learner, which must have none: write learner.fast = "full"'
+        )
+    if consolidate.type == "merge" and learner.fast != "lora":
+        raise ValueError('sleep.consolidate.type = "merge" folds a LoRA into the lasting weights: write learner.fast = "lora"')
+    if consolidate.type == "seed":
+        check_growth(learner, challenger, consolidate)
+    if recipe.evaluate.probe or recipe.evaluate.speed:
+        raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")
+
+
+def check_sets(learner: Any, challenger: Any, judge: Any) -> None:
+    """Refuse what a set of questions has nothing for: characters that can't write it, levels to climb, relations to judge by.
+
+    Raises:
+        ValueError: with what is wrong and the line to write.
+    """
+    if not isinstance(learner, Pretrained):
+        raise ValueError(
+            "a set of questions needs a model that can write them: write"
+            ' learner = { type = "pretrained", model = { type = "folder", folder = "DIR" } }'
+        )
+    if challenger.type != "even":
+        raise ValueError('a set of questions has no levels to climb: write challenger.type = "even"')
+    judges = judge.of if judge.type == "ensemble" else (judge,)
+    if any(each.type == "metamorphic" for each in judges):
+        raise ValueError('a set of questions has no relations between parts and wholes: write judge.type = "majority"')
+
+
+def check_growth(learner: Characters, challenger: Any, consolidate: Any) -> None:
+    """Refuse a larger size that isn't larger, or that a copy can't have.
+
+    Raises:
+        ValueError: with what is wrong and the line to write.
+    """
+    larger = consolidate.larger
+    alike = f"{{ width = {learner.width}, heads = {learner.heads}, expansion = {learner.expansion}, layers = {learner.layers + 2} }}"
+    if larger.width < learner.width or larger.layers < learner.layers:
+        raise ValueError(f"sleep.consolidate.larger is narrower or shallower than the learner: write larger = {alike}, or more")
+    if consolidate.start == "copy" and any(getattr(larger, name) != getattr(learner, name) for name in ("width", "heads", "expansion")):
+        raise ValueError(f'sleep.consolidate.start = "copy" adds blocks of the same kind: write larger = {alike}')
+    if consolidate.imitate and consolidate.batch % 4:
+        raise ValueError(f"sleep.consolidate.imitate takes four completions of each: write batch = {consolidate.batch // 4 * 4 + 4}")
+    if challenger.type == "learned":
+        raise ValueError('challenger.type = "learned" has a LoRA that does not fit a larger learner: write challenger.type = "ladder"')

@@ -1,0 +1,77 @@
+"""What a day put before the prompt is taken into the weights: the learner with its context teaches itself without it.
+
+Context distillation (Askell et al. 2021, arXiv 2112.00861; Snell et al. 2022, arXiv 2209.15189), here on questions that the learner
+dreams with its context at hand. Families that it knows without a context are rehearsed beside, on its own word of dusk.
+"""
+
+from collections.abc import Sequence
+from random import Random
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from sleepwake.domains.language import night_settings
+from sleepwake.domains.language.codec import padded
+from sleepwake.domains.language.learners import TextLearner
+from sleepwake.domains.language.problems import Challenge, Line
+from sleepwake.records import Facts
+from sleepwake.roles import Mind
+from sleepwake.seeds import seed as derive
+
+
+def answers_logs(learner: TextLearner, lines: Sequence[Line]) -> Tensor:
+    """Log-probabilities logs_AV of the tokens of all answers, ends included, one line after the other; whatever stands before them."""
+    rows = [learner.row(line) for line in lines]
+    tokens_BT, _ = padded(rows, learner.codec.pad, 0.0, learner.device)
+    logits_BTV = learner.model(input_ids=tokens_BT, use_cache=False).logits.float()
+    return torch.cat([logits_BTV[at, row.answer - 1 : len(row.tokens) - 1] for at, row in enumerate(rows)]).log_softmax(-1)
+
+
+class Absorb:
+    """Folds all contexts of a day into the weights, and takes them away."""
+
+    def __init__(self, chosen: night_settings.Absorb, levels: int, problem_weight: float) -> None:
+        self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
+
+    def consolidate(self, mind: Mind, dusk: Mind, seed: int) -> Facts:
+        """Teach; reports the first and last loss, and how many lines were taught with and without a context."""
+        chosen, learner = self.settings, mind.learner
+        fresh = [family for family in learner.known if family in learner.contexts]
+        if not fresh:
+            return {"skipped": "no day stands in the context"}
+        teacher = learner.copy()
+        new, old = (
+            self._lines(mind, teacher, names, derive(seed, kind))
+            for kind, names in (("new", fresh), ("old", [name for name in learner.known if name not in fresh]))
+        )
+        if not new:
+            return {"skipped": "nothing was written"}
+        learner.contexts = {}
+        learner.train_only(fast=False)
+        turns = [lines for lines in (new, old) if lines]
+
+        def draw(step: int) -> Sequence[Line]:
+            draws = Random(derive(seed, "batch", step))
+            return [line for lines in turns for line in draws.choices(lines, k=chosen.batch // len(turns))]
+
+        def loss(lines: Sequence[Line], tokens_BT: Tensor, weight_BT: Tensor) -> Tensor:
+            with torch.no_grad():
+                taught_AV = answers_logs(teacher, lines)
+            said_AV = answers_logs(learner, lines)
+            rows = [learner.row(line) for line in lines]
+            told_A = torch.tensor([token for row in rows for token in row.tokens[row.answer :]], device=said_AV.device)
+            soft = functional.kl_div(said_AV, taught_AV, reduction="sum", log_target=True)
+            return chosen.hard * functional.nll_loss(said_AV, told_A, reduction="sum") + (1 - chosen.hard) * soft
+
+        facts = learner.practise(draw, chosen.steps, chosen.rate, max(1, chosen.steps // 6), 0.0, loss)
+        learner.train_only(fast=True)
+        return {**facts, "new": len(new), "old": len(old), "absorbed": fresh}
+
+    def _lines(self, mind: Mind, teacher: TextLearner, families: Sequence[str], seed: int) -> list[Line]:
+        """The teacher's own problems at the day's levels, with its own answers."""
+        challenges = [Challenge(family, level, self.settings.each) for family in families for level in range(1, self.levels + 1)]
+        problems = mind.dreamer.problems(challenges, teacher, seed)
+        answers = teacher.answer(problems)
+        formed = [teacher.families[problem.family].answer_formed(said) for problem, said in zip(problems, answers, strict=True)]
+        return [Line(problem, said) for problem, said, good in zip(problems, answers, formed, strict=True) if good]

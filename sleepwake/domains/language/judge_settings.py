@@ -1,0 +1,78 @@
+"""What a language recipe can say of judges. Imports no torch."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sleepwake.settings import Own, Settings
+
+
+class Metamorphic(Settings):
+    """An attempt must agree with a frozen snapshot's answers to easier parts of the problem."""
+
+    type: Literal["metamorphic"] = "metamorphic"
+    """Reward = share of the family's relations that hold."""
+    threshold: float = Field(0.66, gt=0, le=1)
+    """Accepted from this share on."""
+
+
+class Majority(Settings):
+    """The most frequent of the learner's attempts is right (TTRL, arXiv 2504.16084): a negative control."""
+
+    type: Literal["majority"]
+    """Reward = the attempt's share of the votes, 0 for all but the most frequent."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this share on."""
+
+
+class SelfCertainty(Settings):
+    """The surer a frozen snapshot is of an attempt, the better (Intuitor, arXiv 2505.19590)."""
+
+    type: Literal["self-certainty"]
+    """Reward = c / (c + nats), c the mean of KL(uniform || next token) over the answer's tokens."""
+    nats: float = Field(8.0, gt=0)
+    """Certainty at which the reward is one half."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this reward on; a problem's surest attempt only."""
+
+
+class Cycle(Settings):
+    """A given that is masked must be recovered from the answer (backward verification)."""
+
+    type: Literal["cycle"]
+    """Reward = share of the masked digits that, of all ten, make the answer the likeliest for a frozen snapshot."""
+    givens: int = Field(3, ge=1, le=20)
+    """Digits of the problem that are masked, one at a time."""
+    threshold: float = Field(0.66, gt=0, le=1)
+    """Accepted from this share on."""
+
+
+class Random(Settings):
+    """Rewards by chance: a negative control."""
+
+    type: Literal["random"]
+    """Reward = a uniform number."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this number on; a problem's highest attempt only."""
+
+
+class Oracle(Settings):
+    """Rewards by ground truth: an upper bound, and a control. Reads inside an audit, and says so."""
+
+    type: Literal["oracle"]
+    """Reward = 1 for a right answer."""
+
+
+Member = Annotated[Metamorphic | Majority | SelfCertainty | Cycle, Field(discriminator="type")]
+
+
+class Ensemble(Settings):
+    """Several judges that must agree."""
+
+    type: Literal["ensemble"]
+    """Reward = 1 where all that can tell accept, 0 where all refuse; an abstention where they differ."""
+    of: tuple[Member, ...] = Field((Metamorphic(), Cycle(type="cycle")), min_length=2)
+    """The judges, e.g. [{ type = "metamorphic" }, { type = "cycle" }]."""
+
+
+Judge = Annotated[Metamorphic | Majority | SelfCertainty | Cycle | Random | Oracle | Ensemble | Own, Field(discriminator="type")]
