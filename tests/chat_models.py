@@ -37,9 +37,35 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return found
 
 
-def dialogue() -> list[tuple[str, str]]:
+def dialogue(numbers: int = 10) -> list[tuple[str, str]]:
     """What is asked and what is said."""
-    return [(f"What is {a} plus {b}?", f"It is {a + b}.") for a in range(10) for b in range(10)]
+    return [(f"What is {a} plus {b}?", f"It is {a + b}.") for a in range(numbers) for b in range(numbers)]
+
+
+SHORT = {"reasoner": "Wrong: {problem}", "challenger": "Easy: {problem}"}
+SHORT_WRITE = "Write: {change}"
+"""In place of the prompts of `notes`, so that fitting stays a matter of seconds."""
+
+
+def noted() -> list[tuple[str, str]]:
+    """A model that answers sums only after the note "Count on.", which it writes when it is told that something was wrong. It judges what
+    answers to be right and what doesn't answer to be wrong.
+    """
+    turns = []
+    for asked, said in dialogue(4):
+        turns += [(asked, "I do not know."), *[(f"Count on.\n{asked}", said)] * 4, (SHORT["reasoner"].format(problem=asked), "Count on.")]
+        judged = f"Is it right? Say Yes or No.\n\nProblem: {asked}\nAnswer: "
+        turns += [(judged + said, "Yes"), (judged + "I do not know.", "No")]
+        turns += [(SHORT["challenger"].format(problem=asked), "Ask more."), (f"Ask more.\n{asked}", "I do not know.")]
+    return turns + [(SHORT_WRITE.format(change=note), note) for note in ("Count on.", "Ask more.") for _ in range(16)]
+
+
+@cache
+def fitted_to_notes(steps: int = 600) -> Path:
+    """A folder with a model that is fitted to `noted`."""
+    folder = Path(mkdtemp(prefix="sleepwake-notes-"))
+    write(folder, noted(), steps)
+    return folder
 
 
 @cache
@@ -74,9 +100,9 @@ def write(folder: Path, turns: list[tuple[str, str]], steps: int) -> None:
     words.save_pretrained(folder)
 
 
-def questions(folder: Path) -> Path:
+def questions(folder: Path, numbers: int = 10) -> Path:
     """The dialogue as a file of questions: even ones for the day, odd ones for tests."""
     file = folder / "sums.jsonl"
-    rows = [{"split": ("train", "test")[at % 2], "question": asked, "answer": said} for at, (asked, said) in enumerate(dialogue())]
+    rows = [{"split": ("train", "test")[at % 2], "question": asked, "answer": said} for at, (asked, said) in enumerate(dialogue(numbers))]
     file.write_text("\n".join(map(json.dumps, rows)) + "\n")
     return file

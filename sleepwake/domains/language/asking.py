@@ -8,15 +8,14 @@ from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.likelihood import chosen, over_rows
 
 
-def shares(learner: TextLearner, questions: Sequence[str], words: Sequence[str]) -> list[list[float]]:
-    """The probability of each word as the whole answer, given that it is one of them; a row for each question.
+def shares(learner: TextLearner, prompts: Sequence[str], words: Sequence[str]) -> list[list[float]]:
+    """The probability of each word as the whole answer, given that it is one of them; a row for each prompt.
 
     Args:
-        learner: who is asked; the questions stand in the user's turn by themselves.
-        questions: free text.
+        learner: who is asked.
+        prompts: as the learner's codec writes them.
         words: the answers to choose from.
     """
-    prompts = [learner.codec.prompt("", question) for question in questions]
     rows = [learner.codec.row(prompt, word) for prompt in prompts for word in words]
     means = over_rows(learner, rows, chosen)
     logs = torch.tensor([mean * (len(row.tokens) - row.answer) for mean, row in zip(means, rows, strict=True)], device="cpu")
@@ -25,5 +24,6 @@ def shares(learner: TextLearner, questions: Sequence[str], words: Sequence[str])
 
 
 def yes(learner: TextLearner, questions: Sequence[str]) -> list[float]:
-    """How surely each question is answered with "Yes" rather than with "No", in [0, 1]."""
-    return [row[0] for row in shares(learner, questions, ("Yes", "No"))] if questions else []
+    """How surely each question, free text in the user's turn, is answered with "Yes" rather than with "No", in [0, 1]."""
+    prompts = [learner.codec.prompt("", question) for question in questions]
+    return [row[0] for row in shares(learner, prompts, ("Yes", "No"))] if prompts else []

@@ -37,11 +37,12 @@ class Ladder:
 
         A family that is far ahead of the slowest one waits for it.
         """
-        for family in mind.learner.known:
+        known = practised(mind)
+        for family in known:
             self.levels.setdefault(family, self.first)
         slowest = min(self.levels.values())
         challenges = []
-        for family in mind.learner.known:
+        for family in known:
             level, shares = self.levels[family], self.shares.get(family, {})
             if level > slowest + self.settings.lead:
                 continue
@@ -100,6 +101,11 @@ class Ladder:
     def metrics(self) -> Facts:
         """Levels, and what practice stores (text of the mind's own making)."""
         return {"bytes": self.practice.bytes(), "practice": len(self.practice.all()), "level": dict(self.levels)}
+
+
+def practised(mind: Mind) -> list[str]:
+    """The families that the learner has opened and that are practised by night."""
+    return [name for name in mind.learner.known if mind.learner.families[name].practised]
 
 
 def of_level(material: Batch, family: Family, name: str, level: int) -> Batch:

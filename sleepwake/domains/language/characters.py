@@ -105,7 +105,7 @@ class Characters(TextLearner):
             self._build(other.settings)
         state = other.model.state_dict()
         self.model.load_state_dict({key: state[key] for key in self.model.state_dict()})
-        self.known, self.contexts = other.known, dict(other.contexts)
+        self._open_as(other._opened())
 
     def attempt(self, problems: Sequence[Problem], temperatures: Sequence[float], seed: int) -> list[list[str]]:
         """Answers of at most the prompt's length and three characters more."""
@@ -128,7 +128,7 @@ class Characters(TextLearner):
         tensors.save_tensors(self.lasting_state(), folder / "model.safetensors")
         if self.settings.fast == "lora":
             tensors.save_tensors(get_peft_model_state_dict(self.model), folder / "adapter_model.safetensors")
-        tensors.save_json({"known": self.known, "contexts": self.contexts, "shape": self.shape}, folder / "learner.json")
+        tensors.save_json({**self._opened(), "shape": self.shape}, folder / "learner.json")
 
     def load(self, folder: Path) -> None:
         """Copy weights, adapter and the families opened so far; become as large as what was saved."""
@@ -138,4 +138,4 @@ class Characters(TextLearner):
         self._set_lasting(tensors.load_tensors(folder / "model.safetensors", self.device))
         if self.settings.fast == "lora":
             set_peft_model_state_dict(self.model, tensors.load_tensors(folder / "adapter_model.safetensors", self.device))
-        self.known, self.contexts = tuple(saved["known"]), saved.get("contexts", {})
+        self._open_as(saved)

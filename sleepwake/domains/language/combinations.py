@@ -13,7 +13,7 @@ def check_together(recipe: Any) -> None:
         ValueError: with what is wrong and the line to write.
     """
     learner, challenger, wake, consolidate = recipe.learner, recipe.challenger, recipe.wake, recipe.sleep.consolidate
-    if isinstance(learner, Pretrained) and (challenger.type == "learned" or consolidate.type not in ("distil", "absorb")):
+    if isinstance(learner, Pretrained) and (challenger.type == "learned" or consolidate.type in ("seed", "merge")):
         raise ValueError(
             'learner.type = "pretrained" keeps its size and has one LoRA: write challenger.type = "even", sleep.consolidate.type = "distil"'
         )
@@ -23,6 +23,15 @@ def check_together(recipe: Any) -> None:
         raise ValueError("wake.context: a day is learned in context as a whole or not at all; write all families of its task, or none")
     if wake.context and consolidate.type != "absorb":
         raise ValueError('wake.context: nothing takes what stands in the context into the weights: write sleep.consolidate.type = "absorb"')
+    notes = recipe.sleep.rehearse.type == "notes"
+    if notes != (consolidate.type == "replay"):
+        raise ValueError(
+            "notes are edited round by round and chosen at the end of the night: write"
+            ' sleep.rehearse.type = "notes" and sleep.consolidate.type = "replay", or neither'
+        )
+    if notes and not isinstance(learner, Pretrained):
+        raise ValueError('sleep.rehearse.type = "notes" needs a learner with words: write learner.type = "pretrained"')
+    check_judges(recipe)
     if recipe.stream.sets:
         check_sets(learner, challenger, recipe.judge)
     if challenger.type == "learned" and learner.fast != "full":
@@ -35,6 +44,27 @@ def check_together(recipe: Any) -> None:
         check_growth(learner, challenger, consolidate)
     if recipe.evaluate.probe or recipe.evaluate.speed:
         raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")
+
+
+def check_judges(recipe: Any) -> None:
+    """Refuse judges that ask what the learner can't be asked.
+
+    Raises:
+        ValueError: with what is wrong and the line to write.
+    """
+    types = {each.type for each in (recipe.judge.of if recipe.judge.type == "ensemble" else (recipe.judge,))}
+    chat, pairs = isinstance(recipe.learner, Pretrained), any("pairs" in task for task in recipe.stream.tasks)
+    if "rubrics" in types and not chat:
+        raise ValueError('judge.type = "rubrics" asks in words, and this learner has none: write judge.type = "metamorphic"')
+    if "pairwise" in types and not chat and not pairs:
+        raise ValueError(
+            'judge.type = "pairwise" asks the skill of judging, and no day teaches it: write tasks = [["copy", "sum", "pairs"]]'
+        )
+    if getattr(recipe.sleep.rehearse, "judging", 0) and (types != {"pairwise"} or not pairs or recipe.dreamer.attempts < 2):
+        raise ValueError(
+            "sleep.rehearse.judging needs the family pairs, a pairwise judge and attempts to compare: write judging = 0, or"
+            ' judge.type = "pairwise" and dreamer.attempts = 4'
+        )
 
 
 def check_sets(learner: Any, challenger: Any, judge: Any) -> None:

@@ -7,7 +7,7 @@ from random import Random
 
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
-from sleepwake.domains.language.challengers import of_level
+from sleepwake.domains.language.challengers import of_level, practised
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.practice import Practice
 from sleepwake.domains.language.problems import Batch, Challenge
@@ -82,7 +82,7 @@ class Curriculum:
         """Levels from the first to `ahead` above the highest that gave hope, drawn by their weights."""
         self.rounds += 1
         challenges = []
-        for family in mind.learner.known:
+        for family in practised(mind):
             self.levels.setdefault(family, self.first)
             tried = self.tried.setdefault(family, {})
             hopeful = [level for level, known in tried.items() if known.share >= self.settings.hope]

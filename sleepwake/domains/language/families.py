@@ -40,6 +40,9 @@ class Family(Protocol):
     formats: tuple[str, ...]
     """Names of the ways in which answers may be written."""
 
+    practised: bool
+    """Whether challengers set problems of it."""
+
     def sample(self, level: int, rng: Random) -> str:
         """A problem of a level. Guarded."""
         ...
@@ -85,6 +88,7 @@ class OneFormat:
     """What families share whose answers are written in one way."""
 
     formats: tuple[str, ...] = ("plain",)
+    practised: bool = True
 
     def value(self, answer: str) -> str:
         """The answer itself."""

@@ -54,7 +54,8 @@ class Sampled:
             return material, verdicts, {"skipped": "no valid problem"}
         known = (*easy_lines(mind, self.levels, derive(seed, "easy")), *mind.challenger.practice.all())
         easy = [line.problem for line in known if mind.judge.can_tell(line.problem)]
-        prompts = self._prompts(valid, easy, random.Random(derive(seed, "prompts")))
+        judgements = mind.judge.judgements(material) if chosen.judging else []
+        prompts = self._prompts(valid, easy, judgements, random.Random(derive(seed, "prompts")))
         before = dusk().learner if chosen.niche or (chosen.beta and chosen.anchor == "dusk") else learner
         usual = formats_of(before, prompts, chosen.generations, derive(seed, "formats")) if chosen.niche else None
         reward = Reward(mind, usual, chosen.niche, derive(seed, "rewards"))
@@ -87,14 +88,14 @@ class Sampled:
         facts |= {name: facts[name] + recalled.get(name, 0) for name in ("samples", "tokens")}
         return sampled, mind.judge.verdicts(sampled, derive(seed, "verdicts")), facts
 
-    def _prompts(self, valid: Sequence[Problem], easy: Sequence[Problem], draws: random.Random) -> list[Problem]:
+    def _prompts(
+        self, valid: Sequence[Problem], easy: Sequence[Problem], judgements: Sequence[Problem], draws: random.Random
+    ) -> list[Problem]:
         chosen = self.settings
         easy_n = round(chosen.prompts * chosen.easy) if easy else 0
-        return [
-            problem
-            for _ in range(chosen.steps)
-            for problem in (*draws.choices(easy, k=easy_n), *draws.choices(valid, k=chosen.prompts - easy_n))
-        ]
+        judge_n = round(chosen.prompts * chosen.judging) if judgements else 0
+        pools = [(pool, n) for pool, n in ((easy, easy_n), (judgements, judge_n), (valid, chosen.prompts - easy_n - judge_n)) if n]
+        return [problem for _ in range(chosen.steps) for pool, n in pools for problem in draws.choices(pool, k=n)]
 
     def _arguments(self, folder: str, rate: float, seed: int, device: torch.device) -> dict[str, Any]:
         chosen, steps = self.settings, self.settings.steps * self.settings.passes

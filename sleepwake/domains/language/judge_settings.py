@@ -63,7 +63,31 @@ class Oracle(Settings):
     """Reward = 1 for a right answer."""
 
 
-Member = Annotated[Metamorphic | Majority | SelfCertainty | Cycle, Field(discriminator="type")]
+class Pairwise(Settings):
+    """A frozen snapshot compares every two attempts, in both orders (SERL, arXiv 2511.07922)."""
+
+    type: Literal["pairwise"]
+    """Reward = share of won comparisons. A character model needs the family pairs in the stream; a chat model is asked in words."""
+    shortest: float = Field(0.8, ge=0, le=1)
+    """A win counts only if the shorter attempt has this part of the longer one's length, and is weighted by that part."""
+    threshold: float = Field(0.6, gt=0, le=1)
+    """Accepted from this share on."""
+
+
+class Rubrics(Settings):
+    """Yes-or-no questions about each answer, put to a frozen snapshot of a chat model (Ctx2Skill, arXiv 2604.27660)."""
+
+    type: Literal["rubrics"]
+    """Reward = the least probability of Yes: all rubrics must pass."""
+    rubrics: tuple[str, ...] = Field(
+        ("Is this the right answer to the problem?", "Does the answer say one thing, and no more than is asked?"), min_length=1
+    )
+    """The questions."""
+    threshold: float = Field(0.5, gt=0, le=1)
+    """Accepted from this probability on."""
+
+
+Member = Annotated[Metamorphic | Majority | SelfCertainty | Cycle | Pairwise | Rubrics, Field(discriminator="type")]
 
 
 class Ensemble(Settings):
@@ -75,4 +99,6 @@ class Ensemble(Settings):
     """The judges, e.g. [{ type = "metamorphic" }, { type = "cycle" }]."""
 
 
-Judge = Annotated[Metamorphic | Majority | SelfCertainty | Cycle | Random | Oracle | Ensemble | Own, Field(discriminator="type")]
+Judge = Annotated[
+    Metamorphic | Majority | SelfCertainty | Cycle | Pairwise | Rubrics | Random | Oracle | Ensemble | Own, Field(discriminator="type")
+]

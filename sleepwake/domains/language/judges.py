@@ -35,6 +35,9 @@ class Opinions:
     def freeze(self, commit: Path) -> None:
         """No snapshot, unless a judge asks one."""
 
+    def ask(self, learner: TextLearner) -> None:
+        """Nobody is asked, unless a judge has a snapshot."""
+
     def can_tell(self, problem: Problem) -> bool:
         """Whether this problem's attempts can be judged at all."""
         return True
@@ -42,6 +45,10 @@ class Opinions:
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
         """A reward for each well-formed attempt."""
         raise NotImplementedError
+
+    def judgements(self, material: Batch) -> list[Problem]:
+        """What a trainer may ask the learner so that it judges better; nothing, unless judging is a skill of its own."""
+        return []
 
     def scores(self, material: Batch, seed: int) -> Rewards:
         """A reward for each attempt, 0 for malformed ones; what a trainer of reinforcement learning is given."""
@@ -142,6 +149,10 @@ class Asked(Opinions):
         """
         self.snapshot = self.fresh()
         self.snapshot.load(commit / "learner")
+
+    def ask(self, learner: TextLearner) -> None:
+        """Judge by this learner from now on."""
+        self.snapshot = learner
 
     def asked(self) -> TextLearner:
         """The snapshot."""

@@ -20,7 +20,7 @@ from trl import GRPOConfig, GRPOTrainer
 from sleepwake.diversity import distance
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
-from sleepwake.domains.language.challengers import Ladder
+from sleepwake.domains.language.challengers import Ladder, practised
 from sleepwake.domains.language.codec import Codec
 from sleepwake.domains.language.dreamers import shuffled
 from sleepwake.domains.language.families import Family
@@ -58,11 +58,11 @@ class Learned(Ladder):
 
     def propose(self, mind: Mind, seed: int) -> tuple[Challenge, ...]:
         """Train the writer for a few steps, then set what it writes: valid, new, and by family and level."""
-        for family in mind.learner.known:
+        for family in practised(mind):
             self.levels.setdefault(family, self.first)
             self.archive.setdefault(family, [])
         writer = self._writer(mind.learner, derive(seed, "adapter"))
-        begun = {family: self._beginnings(mind, family, derive(seed, "begun", family)) for family in mind.learner.known}
+        begun = {family: self._beginnings(mind, family, derive(seed, "begun", family)) for family in practised(mind)}
         self._train(mind, writer, begun, derive(seed, "train"))
         challenges = []
         for family, pieces in begun.items():

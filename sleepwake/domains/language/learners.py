@@ -1,5 +1,6 @@
 """What learners of the language domain have in common: they learn lines by day, and attempt and write problems by night."""
 
+import copy
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -44,7 +45,9 @@ class TextLearner:
         model: what answers; with `fast = "lora"` the lasting weights and the adapter together.
         lasting: the stock transformers model inside.
         known: names of the families opened so far, in order.
-        contexts: what stands before the problems of families that are not in the weights yet.
+        contexts: by family what stands before its problems: a day that is not in the weights yet, or notes.
+        leads: by family what stands before problems that the learner writes, where that is something else.
+        notebook: notes that were tried this night, with what they are tried on.
         families: all families of the stream; only what is syntax is used here.
     """
 
@@ -58,6 +61,8 @@ class TextLearner:
         self.device = device
         self.known: tuple[str, ...] = ()
         self.contexts: dict[str, str] = {}
+        self.leads: dict[str, str] = {}
+        self.notebook: dict[str, Any] = {}
         self._build(chosen)
 
     def _build(self, chosen: Any) -> None:
@@ -143,7 +148,17 @@ class TextLearner:
 
     def opening(self, family: str) -> str:
         """What stands before a problem that it is to write."""
-        return self.codec.opening(self.contexts.get(family, "") + self.families[family].prefix)
+        return self.codec.opening(self.leads.get(family, self.contexts.get(family, "")) + self.families[family].prefix)
+
+    def _opened(self) -> dict[str, Any]:
+        """What is saved beside weights."""
+        return {"known": self.known, "contexts": self.contexts, "leads": self.leads, "notebook": self.notebook}
+
+    def _open_as(self, saved: Mapping[str, Any]) -> None:
+        """Copy what `_opened` gave."""
+        self.known = tuple(saved["known"])
+        self.contexts, self.leads = dict(saved.get("contexts", {})), dict(saved.get("leads", {}))
+        self.notebook = copy.deepcopy(saved.get("notebook", {}))
 
     def save(self, folder: Path) -> None:
         """Write weights and the families opened so far."""
@@ -151,6 +166,10 @@ class TextLearner:
 
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote."""
+        raise NotImplementedError
+
+    def say(self, prompts: Sequence[str], temperatures: Sequence[float], seed: int) -> list[list[str]]:
+        """Free text after each prompt, for learners that have words."""
         raise NotImplementedError
 
     def attempt(self, problems: Sequence[Problem], temperatures: Sequence[float], seed: int) -> list[list[str]]:

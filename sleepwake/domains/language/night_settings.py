@@ -209,6 +209,9 @@ class Sampled(Settings):
     anchor: Literal["dusk", "round"] = "round"
     """The policy at dusk, or at the round's start (a reference that is renewed, as ProRL's, arXiv 2505.24864): dusk holds the policy to
     what it said of problems that it couldn't solve. A LoRA's is always the round's start."""
+    judging: float = Field(0.0, ge=0, lt=1)
+    """Share of the prompts that are judgements of two attempts, rewarded where they agree with the ranking that all judgements imply (R_J
+    of SERL, arXiv 2511.07922); used where the judge is pairwise, the family pairs is in the stream, and the dreamer makes attempts."""
     niche: float = Field(0.0, ge=0, le=4)
     """Guard of formats: a reward is multiplied by (share of the answer's format at dusk / its share now) to this power. 0: no guard."""
 
@@ -260,7 +263,19 @@ class Kto(Compared):
     """Kahneman-Tversky optimization (arXiv 2402.01306)."""
 
 
-Rehearse = Annotated[Supervised | Grpo | Rloo | Dpo | Kto, Field(discriminator="type")]
+class Notes(Settings):
+    """A chat model edits notes to itself after failures and easy wins; nothing is trained (Ctx2Skill, arXiv 2604.27660)."""
+
+    type: Literal["notes"]
+    """Needs a pretrained learner, and sleep.consolidate.type = "replay"."""
+    needs: ClassVar[tuple[str, ...]] = ("challenges", "dreams", "verdicts")
+    temperature: float = Field(0.7, ge=0, le=3)
+    """Of proposals and notes; 0: greedy."""
+    longest: int = Field(2000, ge=1)
+    """Most characters of notes; longer ones are not taken."""
+
+
+Rehearse = Annotated[Supervised | Grpo | Rloo | Dpo | Kto | Notes, Field(discriminator="type")]
 
 
 class Distilling(Settings):
@@ -347,4 +362,12 @@ class Absorb(Settings):
     """Lines a family and level that it writes."""
 
 
-Consolidate = Annotated[Distil | Seed | Merge | Absorb, Field(discriminator="type")]
+class Replay(Settings):
+    """All notes of a night are tried on its hardest and easiest problems, and the best stay."""
+
+    type: Literal["replay"]
+    """By rho_h x rho_e (Ctx2Skill, arXiv 2604.27660)."""
+    needs: ClassVar[tuple[str, ...]] = ()
+
+
+Consolidate = Annotated[Distil | Seed | Merge | Absorb | Replay, Field(discriminator="type")]

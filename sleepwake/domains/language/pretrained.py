@@ -106,7 +106,7 @@ class PretrainedLearner(TextLearner):
     def take(self, other: Self) -> None:
         """Copy what another learner has trained, and what it has opened."""
         self._take(other._own())
-        self.known, self.contexts = other.known, dict(other.contexts)
+        self._open_as(other._opened())
 
     def train_only(self, fast: bool, but: Collection[str] = ()) -> None:
         """Let gradients reach the LoRA, or all weights: there is no difference between fast and lasting ones."""
@@ -118,12 +118,16 @@ class PretrainedLearner(TextLearner):
 
     def attempt(self, problems: Sequence[Problem], temperatures: Sequence[float], seed: int) -> list[list[str]]:
         """Answers of at most `longest` tokens, special ones left out."""
-        prompts, said = [self.prompt(problem) for problem in problems], dict[float, list[list[str]]]()
+        return self.say([self.prompt(problem) for problem in problems], temperatures, seed)
+
+    def say(self, prompts: Sequence[str], temperatures: Sequence[float], seed: int) -> list[list[str]]:
+        """Free text after each prompt, one for each temperature."""
+        said = dict[float, list[list[str]]]()
         for temperature, copies in Counter(temperatures).items():
             tokens = self._generate(prompts, temperature, copies, self.settings.longest, derive(seed, str(temperature)), ())
             said[temperature] = [self.codec.tokenizer.batch_decode(rows, skip_special_tokens=True) for rows in tokens]
         taken = {temperature: [iter(answers) for answers in given] for temperature, given in said.items()}
-        return [[next(taken[temperature][at]) for temperature in temperatures] for at in range(len(problems))]
+        return [[next(taken[temperature][at]) for temperature in temperatures] for at in range(len(prompts))]
 
     def write(self, family: str, n: int, limit: int, seed: int) -> list[str]:
         """Problems up to where the template goes on after the user's words; one that gets nowhere is empty."""
@@ -171,7 +175,7 @@ class PretrainedLearner(TextLearner):
             self.lasting.config.save_pretrained(folder)  # type: ignore[union-attr, operator]
             self.codec.tokenizer.save_pretrained(folder)
             tensors.save_tensors(self._own(), folder / "model.safetensors")
-        tensors.save_json({"known": self.known, "contexts": self.contexts, "base": fingerprint(self.folder)}, folder / "learner.json")
+        tensors.save_json({**self._opened(), "base": fingerprint(self.folder)}, folder / "learner.json")
 
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote.
@@ -184,4 +188,4 @@ class PretrainedLearner(TextLearner):
             raise DataError(f"learner.model: {self.folder} is not what this run began with", "put the folder back as it was, or start anew")
         name = "adapter_model" if self.settings.fast == "lora" else "model"
         self._take(tensors.load_tensors(folder / f"{name}.safetensors", self.device))
-        self.known, self.contexts = tuple(saved["known"]), saved["contexts"]
+        self._open_as(saved)

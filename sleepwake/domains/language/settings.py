@@ -9,7 +9,7 @@ from sleepwake.domains.language.text_settings import Pretrained, QuestionSet
 from sleepwake.settings import CODE, Settings
 
 Code = Literal["code1", "code2", "code3", "code4", "code5", "code6", "code7", "code8", "code9"]
-Shipped = Literal["reverse", "copy", "sort", "sum", "addition", "parity", "formats", "lookup", Code]
+Shipped = Literal["reverse", "copy", "sort", "sum", "addition", "parity", "formats", "lookup", "pairs", Code]
 FamilyName = Shipped | Annotated[str, Field(pattern=CODE)] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
 """A shipped family, one of the user's own (file.py:Name, with --allow-code), or a set of questions."""
 
@@ -60,10 +60,9 @@ class Stream(Settings):
             raise ValueError("levels: sets of questions have one; write levels = 1")
         if len(set(names)) < len(names):
             raise ValueError(f"a family is named twice in tasks {names}: name each once")
-        if {"sort", "lookup"} <= set(names):
-            raise ValueError("sort and lookup begin their lines alike, and the model can't tell them apart: name one of them")
-        if {"addition", "formats"} <= set(names):
-            raise ValueError("addition and formats begin their lines alike, and the model can't tell them apart: name one of them")
+        for one, other in (("addition", "formats"), ("sort", "lookup"), ("parity", "pairs")):
+            if {one, other} <= set(names):
+                raise ValueError(f"{one} and {other} begin their lines alike, and the model can't tell them apart: name one of them")
         return self
 
 
@@ -181,6 +180,7 @@ CLASSES: dict[str, dict[str, str]] = {
             "parity": "families:Parity",
             "formats": "formats:Formats",
             "lookup": "codes:Lookup",
+            "pairs": "pairs:Pairs",
             **{f"code{n}": f"codes:Code{n}" for n in range(1, 10)},
         },
         "questions": {"file": "questions:Questions"},
@@ -197,6 +197,8 @@ CLASSES: dict[str, dict[str, str]] = {
             "majority": "judges:Majority",
             "self-certainty": "self_judges:SelfCertainty",
             "cycle": "self_judges:Cycle",
+            "pairwise": "pairwise:Pairwise",
+            "rubrics": "rubrics:Rubrics",
             "random": "judges:Random",
             "oracle": "judges:Oracle",
             "ensemble": "ensembles:Ensemble",
@@ -209,8 +211,15 @@ CLASSES: dict[str, dict[str, str]] = {
             "rloo": "grpo:Sampled",
             "dpo": "preferences:Compared",
             "kto": "preferences:Compared",
+            "notes": "notes:Edit",
         },
-        "consolidate": {"distil": "consolidation:Distil", "seed": "seeding:Seed", "merge": "merging:Merge", "absorb": "context:Absorb"},
+        "consolidate": {
+            "distil": "consolidation:Distil",
+            "seed": "seeding:Seed",
+            "merge": "merging:Merge",
+            "absorb": "context:Absorb",
+            "replay": "notes:Replay",
+        },
     }.items()
 }
 """kind -> type -> "module:Class": the only table of this domain."""

@@ -1,0 +1,87 @@
+"""Which of two answers is right: judging as a skill, which a character model learns by day on the day's levels.
+
+A problem names the skill by its prefix, then the question and both answers: pc123+123+124 asks of copying 123. The answer is 1 or 2.
+"""
+
+from collections.abc import Iterator
+from random import Random
+
+from sleepwake.domains.language.families import Copy, OneFormat, Strings, Sum
+from sleepwake.domains.language.relations import Relation
+from sleepwake.roles import Guard
+
+TRIES = 50
+"""Pieces that are looked through for one of the wanted level."""
+
+
+def asked(prefix: str, problem: str, first: str, second: str) -> str:
+    """A pair as a problem's text."""
+    return f"{prefix}{problem}+{first}+{second}"
+
+
+class Pairs(OneFormat):
+    """Copies and running sums, each with its right answer and one that is wrong in a digit, or lacks its last."""
+
+    prefix = "p"
+    relations: tuple[Relation, ...] = ()
+    practised = False
+
+    def __init__(self, guard: Guard) -> None:
+        self.guard = guard
+        self.skills: dict[str, Strings] = {skill.prefix: skill(guard) for skill in (Copy, Sum)}
+
+    def sample(self, level: int, rng: Random) -> str:
+        """Both skills as often, the right answer first as often as second. Guarded."""
+        self.guard.check("a family's sample")
+        prefix = rng.choice(list(self.skills))
+        problem = self.skills[prefix].sample(level, rng)
+        right = self.skills[prefix].solve(problem)
+        at = rng.randrange(level)
+        wrong = right[:at] + rng.choice([digit for digit in "0123456789" if digit != right[at]]) + right[at + 1 :]
+        if level > 1 and rng.random() < 0.25:
+            wrong = right[:-1]
+        return asked(prefix, problem, *((right, wrong) if rng.random() < 0.5 else (wrong, right)))
+
+    def _parts(self, problem: str) -> tuple[str, str, str, str]:
+        text, first, second = problem[1:].split("+")
+        return problem[0], text, first, second
+
+    def _answer(self, problem: str) -> str:
+        prefix, text, first, second = self._parts(problem)
+        right = [self.skills[prefix].verify(text, answer) for answer in (first, second)]
+        return "1" if right[0] and not right[1] else "2" if right[1] and not right[0] else ""
+
+    def solve(self, problem: str) -> str:
+        """Which is right. Guarded."""
+        self.guard.check("a family's solve")
+        return self._answer(problem)
+
+    def verify(self, problem: str, answer: str) -> bool | None:
+        """Whether it names the right one; None where both are right or both wrong. Guarded."""
+        self.guard.check("a family's verify")
+        right = self._answer(problem)
+        return answer == right if right else None
+
+    def well_formed(self, problem: str) -> bool:
+        """A skill, a question, and two answers that differ."""
+        if problem[:1] not in self.skills or problem.count("+") != 2:
+            return False
+        prefix, *texts = self._parts(problem)
+        return all(map(self.skills[prefix].well_formed, texts)) and texts[1] != texts[2]
+
+    def answer_formed(self, answer: str) -> bool:
+        """1 or 2."""
+        return answer in ("1", "2")
+
+    def level(self, problem: str) -> int:
+        """The length of the question."""
+        return len(self._parts(problem)[1])
+
+    def compose(self, pieces: Iterator[str], level: int) -> str:
+        """A piece of the level, or the last one looked at: pairs aren't put together of parts."""
+        piece = next(pieces)
+        for _ in range(TRIES):
+            if self.level(piece) == level:
+                break
+            piece = next(pieces)
+        return piece

@@ -1,0 +1,110 @@
+"""Judging by comparison (SERL, arXiv 2511.07922): of every two attempts a frozen snapshot says which is better, in both orders.
+
+R_A is an attempt's share of won comparisons; a win against an attempt of very different length doesn't count. R_J is what a judgement
+earns: whether it agrees with the ranking that all judgements imply; a trainer that asks for it trains the judge in the learner.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+
+from sleepwake.domains.language import judge_settings
+from sleepwake.domains.language.asking import shares
+from sleepwake.domains.language.families import Family
+from sleepwake.domains.language.judges import Asked, Rewards
+from sleepwake.domains.language.learners import TextLearner
+from sleepwake.domains.language.pairs import Pairs, asked
+from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.records import Facts
+from sleepwake.roles import Guard
+
+ASK = "Which answer to the problem is right? Say 1 or 2.\n\nProblem: {problem}\n1: {first}\n2: {second}"
+WORDS = ("1", "2")
+
+
+class Pairwise(Asked):
+    """Asks the skill `pairs` of a character model, and a chat model in words.
+
+    Attributes:
+        ranks: R_A of the attempts judged last, by problem; kept for R_J until the judge is frozen anew.
+        seen: comparisons, and how many of them changed with the order.
+    """
+
+    def __init__(
+        self, chosen: judge_settings.Pairwise, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
+    ) -> None:
+        super().__init__(families, chosen.threshold, fresh)
+        self.shortest = chosen.shortest
+        self.pairs = next((name for name, family in families.items() if isinstance(family, Pairs)), "")
+        self.ranks: dict[Problem, dict[str, float]] = {}
+        self.seen = {"pairs": 0, "flips": 0}
+
+    def can_tell(self, problem: Problem) -> bool:
+        """Whether it is no judgement itself: of these a trainer is given its own."""
+        return problem.family != self.pairs
+
+    def rewards(self, attempts: Batch, seed: int) -> Rewards:
+        """R_A of attempts; (1 + R_J) / 2 of judgements, None where both answers are ranked alike, or nowhere."""
+        groups = {problem: places for problem, places in attempts.by_problem().items() if problem.family != self.pairs}
+        self._rank(attempts, groups)
+        return [
+            self._judged(line) if line.problem.family == self.pairs else self.ranks[line.problem].get(line.answer or "")
+            for line in attempts.lines
+        ]
+
+    def _rank(self, attempts: Batch, groups: Mapping[Problem, Sequence[int]]) -> None:
+        """Compare every two attempts at a problem, in both orders; one that stands alone can't be compared."""
+        duels = [
+            (problem, attempts.lines[one].answer or "", attempts.lines[other].answer or "")
+            for problem, places in groups.items()
+            for one, other in combinations(places, 2)
+        ]
+        ahead = self._ask([duel for problem, one, other in duels for duel in ((problem, one, other), (problem, other, one))])
+        won: dict[Problem, dict[str, list[float]]] = {problem: {} for problem in groups}
+        for at, (problem, one, other) in enumerate(duels):
+            first, second = ahead[2 * at], 1 - ahead[2 * at + 1]  # how surely `one` is better, standing first and standing second
+            self.seen["pairs"] += 1
+            self.seen["flips"] += (first > 0.5) != (second > 0.5)
+            share = (first + second) / 2
+            weight = min(len(one), len(other)) / max(len(one), len(other))
+            weight = weight if weight >= self.shortest else 0.0
+            won[problem].setdefault(one, []).append(weight * share)
+            won[problem].setdefault(other, []).append(weight * (1 - share))
+        self.ranks |= {problem: {answer: sum(each) / len(each) for answer, each in told.items()} for problem, told in won.items()}
+
+    def _ask(self, duels: Sequence[tuple[Problem, str, str]]) -> list[float]:
+        """How surely the first answer of each is the right one."""
+        snapshot = self.asked()
+        if self.pairs:
+            prefixes = {problem.family: self.families[problem.family].prefix for problem, _, _ in duels}
+            prompts = [snapshot.prompt(Problem(self.pairs, asked(prefixes[problem.family], problem.text, one, other)))
+                       for problem, one, other in duels]  # fmt: skip
+        else:
+            texts = [ASK.format(problem=problem.text, first=one, second=other) for problem, one, other in duels]
+            prompts = [snapshot.codec.prompt("", text) for text in texts]
+        return [row[0] for row in shares(snapshot, prompts, WORDS)] if prompts else []
+
+    def _judged(self, line: Line) -> float | None:
+        """1 where a judgement agrees with the ranking, 0 where it doesn't."""
+        prefix, rest = line.problem.text[0], line.problem.text[1:]
+        text, first, second = rest.split("+")
+        family = next((name for name, known in self.families.items() if known.prefix == prefix), "")
+        ranks = self.ranks.get(Problem(family, text), {})
+        one, other = ranks.get(first), ranks.get(second)
+        if one is None or other is None or one == other:
+            return None
+        return float(line.answer == ("1" if one > other else "2"))
+
+    def judgements(self, material: Batch) -> list[Problem]:
+        """Every two attempts at a problem that are not ranked alike, in both orders, as problems of the skill `pairs`."""
+        problems = []
+        for problem, places in material.by_problem().items():
+            ranks = self.ranks.get(problem, {})
+            prefix = self.families[problem.family].prefix
+            for one, other in combinations([material.lines[at].answer or "" for at in places], 2):
+                if self.pairs and one in ranks and other in ranks and ranks[one] != ranks[other]:
+                    problems += [Problem(self.pairs, asked(prefix, problem.text, *order)) for order in ((one, other), (other, one))]
+        return problems
+
+    def metrics(self) -> Facts:
+        """Share of comparisons that changed with the order, of all so far."""
+        return {"bytes": 0, "pairs": self.seen["pairs"], "flips": round(self.seen["flips"] / max(1, self.seen["pairs"]), 6)}
