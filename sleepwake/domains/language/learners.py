@@ -47,7 +47,7 @@ class TextLearner:
         known: names of the families opened so far, in order.
         contexts: by family what stands before its problems: a day that is not in the weights yet, or notes.
         leads: by family what stands before problems that the learner writes, where that is something else.
-        notebook: notes that were tried this night, with what they are tried on.
+        notebook: all notes of the last night, with what they are tried on.
         families: all families of the stream; only what is syntax is used here.
     """
 

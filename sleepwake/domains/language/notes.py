@@ -47,6 +47,8 @@ class Edit:
         """Edit; the material and its verdicts come back as they were."""
         assert verdicts is not None
         learner, edited = mind.learner, 0
+        if "scores" in learner.notebook:  # an earlier night's, closed
+            learner.notebook = {}
         book = learner.notebook
         book.setdefault("rounds", [standing(learner)])
         for family in learner.known:
@@ -106,7 +108,7 @@ class Replay:
         """Choose; reports rho_h, rho_e and their product for every round's notes, and which were chosen."""
         learner = mind.learner
         book: dict[str, Any] = learner.notebook
-        if not book.get("rounds"):
+        if not book or "scores" in book:
             return {"skipped": "no notes were written"}
         mind.judge.ask(dusk.learner)
         scores = []
@@ -118,7 +120,7 @@ class Replay:
             scores.append({"hard": round(rho(*hard), 6), "easy": round(rho(*easy), 6), "product": round(rho(*hard) * rho(*easy), 6)})
         best = max(range(len(scores)), key=lambda at: scores[at]["product"])
         put(learner, book["rounds"][best])
-        learner.notebook = {}
+        book["scores"] = scores
         return {"rounds": scores, "chosen": best, "notes": standing(learner)}
 
     def _passed(self, mind: Mind, problems: Sequence[Problem], seed: int) -> tuple[int, int]:
