@@ -40,6 +40,9 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "seeding: none": ("language/seeding", ('sleep.consolidate={type="distil"}',)),
     "echo": ("language/echo-chamber", ()),
     "echo: guarded": ("language/echo-chamber", GUARDED),
+    "in context": ("language/context-codes", ()),
+    "serl": ("language/serl", ()),
+    "serl: judge not trained": ("language/serl", ("sleep.rehearse.judging=0",)),
     "all skills": ("language/all-skills", ()),
     "all skills: no nights": ("language/all-skills-nosleep", ()),
 }
@@ -74,6 +77,14 @@ def row(name: str, lines: list[dict[str, Any]]) -> str:
     return f"| {name} | {', '.join(str(line['seed']) for line in lines)} | {ends} | {scores} | {kept} of {nights} | {wall} |"
 
 
+def in_context(line: dict[str, Any]) -> str:
+    """Of a run with days in context: every code's score with its table, after its night without it, and at the end; and of the first day."""
+    before, after, last = (line["summary"][key] for key in ("before_sleep", "after_sleep", "matrix"))
+    told = [[f"{rows[day][day]:.3f}" for day in range(1, len(rows))] for rows in (before, after)]
+    end = [f"{score:.3f}" for score in last[-1]]
+    return f"| {line['seed']} | {', '.join(told[0])} | {', '.join(told[1])} | {', '.join(end[1:])} | {end[0]} |"
+
+
 def main() -> None:
     """Run what is missing, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -99,6 +110,9 @@ def main() -> None:
     for name, arms in wanted.items():
         if lines := [runs[arm.key] for arm in arms if arm.key in runs]:
             print(row(name, lines))
+    if told := [in_context(runs[arm.key]) for arm in wanted.get("in context", ()) if arm.key in runs]:
+        print("\n| seed | in context | after the night | at the end | look-ups at the end |\n" + "| --- " * 5 + "|")
+        print("\n".join(told))
 
 
 if __name__ == "__main__":

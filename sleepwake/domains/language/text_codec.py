@@ -30,13 +30,14 @@ class TextCodec:
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
         self.tokenizer, self.pad, self.end = tokenizer, int(tokenizer.pad_token_id), int(tokenizer.eos_token_id)
-        rendered = MARK + PLAIN
+        rendered: str = (tokenizer.bos_token or "") + MARK + PLAIN
         if template == "chat":
             turn = [{"role": "user", "content": MARK}]
             rendered = tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True, enable_thinking=False)
-        self.before, _, self.after = rendered.partition(MARK)
+        before, _, after = rendered.partition(MARK)
         if tokenizer.bos_token_id in tokenizer("").input_ids:  # added to every text, so that it must not stand there twice
-            self.before = self.before.removeprefix(tokenizer.bos_token)
+            before = before.removeprefix(tokenizer.bos_token)
+        self.before, self.after = before, after
 
     @property
     def closing(self) -> str:
