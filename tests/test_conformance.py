@@ -51,12 +51,14 @@ NEEDED = {
 }
 BESIDE = {
     "merge": ['learner.fast="lora"'],
+    "notes": ['sleep.consolidate={type="replay"}'],
+    "replay": ['sleep.rehearse={type="notes"}'],
     "feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}'],
     "mix": [STORED],
     "pictures": [STORED],
 }  # what another section must say for it
-CHATTING = {"magpie"}
-"""Types that need a chat model."""
+CHATTING = {"magpie", "rubrics", "pairwise", "notes", "replay"}
+"""Types that need a chat model; learning is quick with it."""
 ALONE = {
     "diffusion": "vision/tiny-dream",
     "classes": "vision/tiny-classes",
@@ -122,8 +124,9 @@ def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
         kept = HEADS.get(tag, kept)
     if tag in NIGHTLESS and section in ("learner", "dreamer", "challenger", "judge"):
         kept = [line for line in AWAKE if not line.startswith(section)]
-    beside = [f'learner={{type="pretrained", {pretrained()}}}'] if tag in CHATTING else BESIDE.get(tag, [])
-    return f"{domain}/tiny", QUICK[domain] + kept + other + beside
+    chat = [f'learner={{type="pretrained", {pretrained()}}}'] if tag in CHATTING else []
+    chat += ["wake.steps=60", "wake.rate=1e-2"] if chat or tag == "pretrained" else []
+    return f"{domain}/tiny", QUICK[domain] + kept + other + BESIDE.get(tag, []) + chat
 
 
 def pretrained() -> str:

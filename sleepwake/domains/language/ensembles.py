@@ -9,7 +9,8 @@ from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.judges import Opinions, Rewards
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Problem
-from sleepwake.roles import Guard
+from sleepwake.records import Facts, Task
+from sleepwake.roles import Guard, Source
 from sleepwake.seeds import seed as derive
 
 
@@ -26,6 +27,26 @@ class Ensemble(Opinions):
         super().__init__(families, 0.5)
         table = settings.CLASSES["judge"]
         self.members: list[Opinions] = [load_class(table[one.type])(one, families, guard, fresh) for one in chosen.of]
+
+    def learn(self, task: Task, examples: Batch, replay: Source | None, seed: int) -> Facts:
+        """Every member learns what it learns by day."""
+        told = [member.learn(task, examples, replay, derive(seed, place)) for place, member in enumerate(self.members)]
+        return {name: sum(facts.get(name, 0) for facts in told) for name in ("steps", "samples", "tokens")}
+
+    def save(self, folder: Path) -> None:
+        """A folder for each member."""
+        for place, member in enumerate(self.members):
+            (folder / f"{place}").mkdir()
+            member.save(folder / f"{place}")
+
+    def load(self, folder: Path) -> None:
+        """Each member's state."""
+        for place, member in enumerate(self.members):
+            member.load(folder / f"{place}")
+
+    def metrics(self) -> Facts:
+        """Bytes of all members."""
+        return {"bytes": sum(member.metrics()["bytes"] for member in self.members)}
 
     def freeze(self, commit: Path) -> None:
         """Every member takes its snapshot."""

@@ -74,6 +74,17 @@ class Pairwise(Settings):
     """Accepted from this share on."""
 
 
+class Votes(Settings):
+    """Models that learn the same day from other seeds vote (Lee et al. 2025, arXiv 2502.01612)."""
+
+    type: Literal["votes"]
+    """Reward = share of the peers that say the same. With a pretrained learner a peer is an adapter; one from scratch costs a day."""
+    peers: int = Field(3, ge=2, le=32)
+    """How many."""
+    threshold: float = Field(0.66, gt=0, le=1)
+    """Accepted from this share on."""
+
+
 class Rubrics(Settings):
     """Yes-or-no questions about each answer, put to a frozen snapshot of a chat model (Ctx2Skill, arXiv 2604.27660)."""
 
@@ -87,7 +98,7 @@ class Rubrics(Settings):
     """Accepted from this probability on."""
 
 
-Member = Annotated[Metamorphic | Majority | SelfCertainty | Cycle | Pairwise | Rubrics, Field(discriminator="type")]
+Member = Annotated[Metamorphic | Majority | SelfCertainty | Cycle | Pairwise | Votes | Rubrics, Field(discriminator="type")]
 
 
 class Ensemble(Settings):
@@ -100,5 +111,6 @@ class Ensemble(Settings):
 
 
 Judge = Annotated[
-    Metamorphic | Majority | SelfCertainty | Cycle | Pairwise | Rubrics | Random | Oracle | Ensemble | Own, Field(discriminator="type")
+    Metamorphic | Majority | SelfCertainty | Cycle | Pairwise | Votes | Rubrics | Random | Oracle | Ensemble | Own,
+    Field(discriminator="type"),
 ]

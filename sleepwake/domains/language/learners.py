@@ -69,6 +69,11 @@ class TextLearner:
         """The weights that a learner begins with."""
         raise NotImplementedError
 
+    def reseed(self, seed: int) -> None:
+        """Begin anew from another seed."""
+        self.seed = seed
+        self._build(self.settings)
+
     def copy(self) -> Self:
         """A learner of its own with the same state, for judges and teachers."""
         raise NotImplementedError

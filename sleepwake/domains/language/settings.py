@@ -199,6 +199,7 @@ CLASSES: dict[str, dict[str, str]] = {
             "cycle": "self_judges:Cycle",
             "pairwise": "pairwise:Pairwise",
             "rubrics": "rubrics:Rubrics",
+            "votes": "votes:Votes",
             "random": "judges:Random",
             "oracle": "judges:Oracle",
             "ensemble": "ensembles:Ensemble",
