@@ -36,6 +36,7 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "challenger: learned": ("language/learned-challenger", ()),
     "dreams by gradient": ("language/judges", ("sleep.rehearse.keep=0.5",)),
     "dreams at random": ("language/judges", ("sleep.rehearse.keep=0.5", "sleep.rehearse.chance=1")),
+    "dreams by what they improve": ("language/judges", ("sleep.rehearse.tried.groups=8",)),
     "seeding": ("language/seeding", ()),
     "seeding: none": ("language/seeding", ('sleep.consolidate={type="distil"}',)),
     "echo": ("language/echo-chamber", ()),

@@ -146,6 +146,17 @@ class Even(Settings):
 Challenger = Annotated[Ladder | Uncertainty | Learnability | Progress | Prioritised | Learned | Even, Field(discriminator="type")]
 
 
+class Tried(Settings):
+    """Groups of dreams that are tried on copies of the learner, to keep those that improve it (SEAL, arXiv 2506.10943)."""
+
+    groups: int = Field(0, ge=0, le=1000)
+    """How many; 0: none is tried, all are kept."""
+    steps: int = Field(5, ge=1, le=10_000)
+    """Optimizer steps on a copy."""
+    batch: int = Field(32, ge=1, le=10_000)
+    """Lines a step."""
+
+
 class Supervised(Settings):
     """Train on the accepted answers, on practice that was accepted before, and on easy lines that the learner labels
     itself.
@@ -170,6 +181,9 @@ class Supervised(Settings):
     """Share of the accepted lines that are trained on: those with the largest gradients (Sleep, arXiv 2606.03979), and some at random."""
     chance: float = Field(0.2, ge=0, le=1)
     """Share of the kept lines that are drawn at random; used where keep is below 1."""
+
+    tried: Tried = Tried()
+    """Whether dreams must show on a copy that training on them improves anything."""
 
     @model_validator(mode="after")
     def _shares_fit(self) -> Self:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from sleepwake.domains.language import importance, night_settings
+from sleepwake.domains.language.improvement import improving
 from sleepwake.domains.language.problems import Batch, Challenge, Line
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
@@ -52,6 +53,10 @@ class Supervised:
         if chosen.keep < 1:
             accepted = tuple(importance.chosen(mind.learner, accepted, chosen.keep, chosen.chance, derive(seed, "keep")))
         easy = easy_lines(mind, self.levels, derive(seed, "easy")) or list(accepted)
+        told: Facts = {}
+        if chosen.tried.groups:
+            kept, paid = improving(mind.learner, accepted, easy, chosen.tried, chosen.rate * rate, derive(seed, "tried"))
+            accepted, told = tuple(kept), {"paid": round(paid, 6)}
         practice = mind.challenger.practice.all() or easy
         fresh_n, easy_n = round(chosen.batch * chosen.fresh), round(chosen.batch * chosen.easy)
 
@@ -62,4 +67,4 @@ class Supervised:
             return [line for lines, n in pools for line in draws.choices(lines, k=n)]
 
         facts = mind.learner.practise(draw, chosen.steps, chosen.rate * rate, max(1, chosen.steps // 6), self.problem_weight)
-        return material, verdicts, {**facts, "accepted": len(accepted), "easy": len(easy), "practice": len(practice)}
+        return material, verdicts, {**facts, **told, "accepted": len(accepted), "easy": len(easy), "practice": len(practice)}

@@ -1,0 +1,51 @@
+"""Dreams that are tried on a copy of the learner."""
+
+from random import Random
+
+import pytest
+import torch
+
+from sleepwake import recipe as recipes
+from sleepwake import recipebook
+from sleepwake.domains.language import improvement
+from sleepwake.domains.language.characters import Characters
+from sleepwake.domains.language.domain import build
+from sleepwake.domains.language.improvement import improving
+from sleepwake.domains.language.night_settings import Tried
+from sleepwake.domains.language.problems import Line, Problem
+
+
+def lines(n: int, seed: int, right: bool) -> list[Line]:
+    draws = Random(seed)
+    texts = ["".join(draws.choices("0123456789", k=3)) for _ in range(n)]
+    return [Line(Problem("copy", text), text if right else "".join(draws.choices("0123456789", k=5))) for text in texts]
+
+
+@pytest.fixture(scope="module")
+def learner() -> Characters:
+    """Half taught to copy, so that more copying improves it and noise does not."""
+    found: Characters = build(recipes.load(recipebook.find("language/tiny"), [], 100), "cpu", ()).mind().learner
+    day = lines(300, 5, right=True)
+    found.practise(lambda step: Random(step).choices(day, k=32), 120, 5e-3, 10, 0.1)
+    return found
+
+
+def test_groups_that_improve_are_kept_and_others_left(learner: Characters, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Groups of right copies alone and of noise alone: what is asked is right, so that the first pay and the others don't."""
+    good, bad = lines(400, 1, right=True), lines(400, 2, right=False)
+    monkeypatch.setattr(improvement, "HELD", 0.25)
+    before = {key: value.clone() for key, value in learner.lasting_state().items()}
+    chosen = Tried(groups=4, steps=20, batch=32)
+    kept, paid = improving(learner, good, good, chosen, 1e-3, 3)
+    assert paid >= 0.75
+    assert set(kept) <= set(good)
+    asked = improving(learner, bad, lines(400, 9, right=True), chosen, 1e-3, 3)
+    assert asked[1] <= 0.5, "noise helps with noise at best"
+    assert all(torch.equal(value, before[key]) for key, value in learner.lasting_state().items()), "only copies are trained"
+
+
+def test_where_nothing_pays_all_are_kept(learner: Characters) -> None:
+    bad = lines(20, 2, right=False)
+    kept, paid = improving(learner, bad, lines(200, 7, right=True), Tried(groups=2, steps=20, batch=16), 3e-2, 1)
+    assert paid == 0.0
+    assert kept == bad
