@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -15,10 +16,13 @@ from peft import AutoPeftModelForCausalLM
 from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
+from sleepwake import recipe as recipes
+from sleepwake import recipebook
 from sleepwake.cli import app
 from sleepwake.diversity import distinct_n, vendi
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.asking import shares, yes
+from sleepwake.domains.language.grpo import Sampled
 from sleepwake.domains.language.likelihood import chosen as chosen_of
 from sleepwake.domains.language.likelihood import over_rows
 from sleepwake.domains.language.magpie import Magpie, grams, likeness
@@ -27,7 +31,7 @@ from sleepwake.domains.language.problems import Challenge, Line, Problem
 from sleepwake.domains.language.questions import Questions
 from sleepwake.domains.language.text_codec import TextCodec
 from sleepwake.domains.language.text_settings import FolderModel, Pretrained, QuestionSet
-from sleepwake.errors import DataError
+from sleepwake.errors import DataError, RecipeError
 from sleepwake.records import Task
 from sleepwake.roles import Guard, NightBreachError
 
@@ -295,6 +299,16 @@ SMALL = (
     "wake.steps=5", "wake.batch=8", "sleep.rounds=1", "sleep.rehearse.steps=2", "sleep.rehearse.prompts=4", "sleep.rehearse.generations=4",
     "sleep.rehearse.longest=16", "sleep.consolidate.steps=2", "sleep.consolidate.batch=8", "policy.nights=1", "policy.ungrounded=1",
 )  # fmt: skip
+
+
+def test_vllm_is_asked_for_only_where_it_is_installed(folder: Path) -> None:
+    said = [f'learner.model={{type="folder", folder="{folder}"}}', "sleep.rehearse.vllm=true"]
+    recipe = recipes.load(recipebook.find("language/gsm8k-gpu"), said, 0)
+    if find_spec("vllm") is None:
+        with pytest.raises(RecipeError, match="vLLM is not installed"):
+            Sampled(recipe.sleep.rehearse, 1, 0.1)  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match="no learner of characters"):
+        recipes.load(recipebook.find("language/tiny-grpo"), ["sleep.rehearse.vllm=true"], 0)
 
 
 def test_gsm8k_s_recipe_from_the_first_day_to_the_report(folder: Path, tmp_path: Path) -> None:

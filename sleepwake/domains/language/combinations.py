@@ -31,6 +31,8 @@ def check_together(recipe: Any) -> None:
         )
     if notes and not isinstance(learner, Pretrained):
         raise ValueError('sleep.rehearse.type = "notes" needs a learner with words: write learner.type = "pretrained"')
+    if getattr(recipe.sleep.rehearse, "vllm", False) and not isinstance(learner, Pretrained):
+        raise ValueError("sleep.rehearse.vllm: vLLM knows no learner of characters; write vllm = false")
     check_judges(recipe)
     if recipe.stream.sets:
         check_sets(learner, challenger, recipe.judge)

@@ -8,6 +8,7 @@ where answers have formats, near dusk's shares of them (`niche`).
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -23,6 +24,7 @@ from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.domains.language.trainers import arguments, quiet, trained
+from sleepwake.errors import RecipeError
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -42,6 +44,8 @@ class Sampled:
 
     def __init__(self, chosen: night_settings.Sampled, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
+        if chosen.vllm and find_spec("vllm") is None:
+            raise RecipeError("sleep.rehearse.vllm: vLLM is not installed here", "sleep.rehearse.vllm = false")
 
     def rehearse(
         self, mind: Mind, dusk: Callable[[], Mind], material: Batch, verdicts: Verdicts | None, rate: float, seed: int
@@ -112,6 +116,7 @@ class Sampled:
             "max_steps": steps,
             "beta": chosen.beta,
             "shuffle_dataset": False,
+            **({"use_vllm": True, "vllm_mode": "colocate"} if chosen.vllm else {}),
         }
 
 
