@@ -334,6 +334,8 @@ class Seed(Distilling):
     """Steps off-policy: KL(teacher || student) on whole lines, `batch` a step."""
     seed_rate: float = Field(1e-3, gt=0, le=1)
     """Their peak learning rate."""
+    seed_hard: float = Field(0.0, ge=0, le=1)
+    """Weight of a line's own characters against the teacher's word at each: of a problem's digits its word is all there is to learn."""
     polish: int = Field(50, ge=0, le=100_000)
     """Steps on-policy: the same on the student's own answers, by TRL's DistillationTrainer."""
     imitate: int = Field(0, ge=0, le=100_000)

@@ -46,7 +46,7 @@ class Seed(Distil):
             return {"skipped": "nothing was written"}
         grown = learner.grow(shape, chosen.start, derive(seed, "weights"))
         learner.train_only(fast=False, but=grown)
-        lesson = Lesson(learner, (teacher, lines), (teacher, ()), chosen.hard, chosen.batch, seed)
+        lesson = Lesson(learner, (teacher, lines), (teacher, ()), chosen.seed_hard, chosen.batch, seed)
         off = learner.practise(lesson.draw, chosen.seed_steps, chosen.seed_rate, max(1, chosen.seed_steps // 20), 1.0, lesson.loss)
         told: dict[str, Any] = {"lines": len(lines), "off_policy": off}
         if chosen.polish or chosen.imitate:
