@@ -83,7 +83,7 @@ def test_answers_by_hand() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_ground_truth_raises_by_night_and_syntax_does_not(name: str) -> None:
     family = FAMILIES[name]
-    problem = family.sample(3, Random(0))
+    problem, written = family.sample(3, Random(0)), [family.sample(3, Random(at)) for at in range(30)]
     with GUARD.night():
         for read in (lambda: family.sample(3, Random(0)), lambda: family.solve(problem), lambda: family.verify(problem, "1")):
             with pytest.raises(NightBreachError):
@@ -92,7 +92,7 @@ def test_ground_truth_raises_by_night_and_syntax_does_not(name: str) -> None:
                 read()
         assert family.well_formed(problem)
         assert family.level(problem) == 3
-        pieces = (family.compose(iter([problem] * 9), level) for level in (1, 2, 7))
+        pieces = (family.compose(iter(written), level) for level in (1, 2, 7))
         assert [family.level(piece) for piece in pieces if family.well_formed(piece)] == [1, 2, 7]
 
 
@@ -122,13 +122,13 @@ def test_relations_hold_for_right_answers_and_ask_easier_questions(name: str) ->
                     )
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("parity", "formats")])
+@pytest.mark.parametrize("name", [name for name in NAMES if FAMILIES[name].relations and name not in ("parity", "formats")])
 def test_relations_see_wrong_answers(name: str) -> None:
     """One wrong digit, one left out, one too many: with right parts hardly any passes at the judge's threshold."""
     wrong = []
     for problem, answer, _ in lines(name, 8, 60):
         assert answer
-        digit = str((int(answer[3]) + 1) % 10)
+        digit = next(char for char in "0123456789rcosap" if char != answer[3] and char.isdigit() == answer[3].isdigit())
         wrong += [Line(problem, text) for text in (answer[:3] + digit + answer[4:], answer[:-1], answer + "1")]
     rewards = agreements(FAMILIES, Batch(tuple(wrong)), truth)
     passed = sum((reward or 0) >= judge_settings.Metamorphic().threshold for reward in rewards)
@@ -287,7 +287,7 @@ def test_judges() -> None:
     assert chance.rewards[2] == chance.rewards[4] == 0, "empty and malformed answers earn 0, even by chance"
 
 
-@pytest.mark.parametrize("kind", CLASSES["judge"])
+@pytest.mark.parametrize("kind", [kind for kind in CLASSES["judge"] if kind not in ("pairwise", "rubrics")])  # they ask in words
 def test_of_a_problem_at_most_one_attempt_is_accepted(kind: str) -> None:
     batch = attempts()
     accepted = judged(kind, batch).accepted
@@ -481,7 +481,9 @@ def test_frontier_is_contiguous_from_level_one(monkeypatch: pytest.MonkeyPatch) 
 
 def test_families_protocol() -> None:
     typed: list[Family] = list(FAMILIES.values())
-    assert len({family.prefix for family in typed}) == len(NAMES) - 1, "formats are sums too"
+    assert len({family.prefix for family in typed}) == len(NAMES) - 3, (
+        "formats are sums too; pairs, lookup and what they can't stand beside"
+    )
     with pytest.raises(RecipeError, match="addition"):
         made('stream.tasks=[["addition"], ["formats"]]')
 

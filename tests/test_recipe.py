@@ -59,7 +59,12 @@ MISTAKES = [
     ("vision/tiny", "seed=-1", "seed", "seed = 0"),
     ("vision/tiny", 'judge={type="self"}', "morning.probes", 'morning.probes = "kept"'),
     ("language/tiny", 'stream.tasks=[["revers"]]', "stream.tasks: 'revers' is no family", "one of reverse, copy"),
-    ("language/tiny", 'judge.type="majorty"', "judge.type", "metamorphic, majority, self-certainty, cycle, random, oracle"),
+    (
+        "language/tiny",
+        'judge.type="majorty"',
+        "judge.type",
+        "metamorphic, majority, self-certainty, cycle, pairwise, votes, rubrics, random, oracle",
+    ),
     ("language/tiny", "learner.heads=5", "learner", "width"),
     ("language/tiny", 'sleep.rehearse={type="ppo"}', "sleep.rehearse.type", "supervised, grpo"),
 ]

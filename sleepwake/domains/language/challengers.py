@@ -37,7 +37,7 @@ class Ladder:
 
         A family that is far ahead of the slowest one waits for it.
         """
-        known = practised(mind)
+        known = practised(self.families, mind)
         for family in known:
             self.levels.setdefault(family, self.first)
         slowest = min(self.levels.values())
@@ -103,9 +103,9 @@ class Ladder:
         return {"bytes": self.practice.bytes(), "practice": len(self.practice.all()), "level": dict(self.levels)}
 
 
-def practised(mind: Mind) -> list[str]:
+def practised(families: Mapping[str, Family], mind: Mind) -> list[str]:
     """The families that the learner has opened and that are practised by night."""
-    return [name for name in mind.learner.known if mind.learner.families[name].practised]
+    return [name for name in mind.learner.known if families[name].practised]
 
 
 def of_level(material: Batch, family: Family, name: str, level: int) -> Batch:

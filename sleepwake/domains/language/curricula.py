@@ -82,7 +82,7 @@ class Curriculum:
         """Levels from the first to `ahead` above the highest that gave hope, drawn by their weights."""
         self.rounds += 1
         challenges = []
-        for family in practised(mind):
+        for family in practised(self.families, mind):
             self.levels.setdefault(family, self.first)
             tried = self.tried.setdefault(family, {})
             hopeful = [level for level, known in tried.items() if known.share >= self.settings.hope]

@@ -58,11 +58,11 @@ class Learned(Ladder):
 
     def propose(self, mind: Mind, seed: int) -> tuple[Challenge, ...]:
         """Train the writer for a few steps, then set what it writes: valid, new, and by family and level."""
-        for family in practised(mind):
+        for family in practised(self.families, mind):
             self.levels.setdefault(family, self.first)
             self.archive.setdefault(family, [])
         writer = self._writer(mind.learner, derive(seed, "adapter"))
-        begun = {family: self._beginnings(mind, family, derive(seed, "begun", family)) for family in practised(mind)}
+        begun = {family: self._beginnings(mind, family, derive(seed, "begun", family)) for family in practised(self.families, mind)}
         self._train(mind, writer, begun, derive(seed, "train"))
         challenges = []
         for family, pieces in begun.items():

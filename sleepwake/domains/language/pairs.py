@@ -4,6 +4,7 @@ A problem names the skill by its prefix, then the question and both answers: pc1
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 
 from sleepwake.domains.language.families import Copy, OneFormat, Strings, Sum
@@ -11,7 +12,7 @@ from sleepwake.domains.language.relations import Relation
 from sleepwake.roles import Guard
 
 TRIES = 50
-"""Pieces that are looked through for one of the wanted level."""
+"""Pieces that are looked through for one whose answers still differ when it is cut."""
 
 
 def asked(prefix: str, problem: str, first: str, second: str) -> str:
@@ -78,10 +79,11 @@ class Pairs(OneFormat):
         return len(self._parts(problem)[1])
 
     def compose(self, pieces: Iterator[str], level: int) -> str:
-        """A piece of the level, or the last one looked at: pairs aren't put together of parts."""
-        piece = next(pieces)
-        for _ in range(TRIES):
-            if self.level(piece) == level:
+        """A piece cut to the level, or repeated up to it; of copies and sums a beginning's answer is the answer's beginning."""
+        made = ""
+        for piece in islice(pieces, TRIES):
+            prefix, *texts = self._parts(piece)
+            made = asked(prefix, *((text * level)[:level] if level > len(texts[0]) else text[:level] for text in texts))
+            if self.well_formed(made):  # and not cut before the answers differ
                 break
-            piece = next(pieces)
-        return piece
+        return made
