@@ -17,8 +17,9 @@ from transformers import AutoModelForCausalLM
 from typer.testing import CliRunner
 
 from sleepwake import recipe as recipes
-from sleepwake import recipebook
+from sleepwake import recipebook, session
 from sleepwake.cli import app
+from sleepwake.derived import fingerprint
 from sleepwake.diversity import distinct_n, vendi
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.asking import shares, yes
@@ -26,7 +27,7 @@ from sleepwake.domains.language.grpo import Sampled
 from sleepwake.domains.language.likelihood import chosen as chosen_of
 from sleepwake.domains.language.likelihood import over_rows
 from sleepwake.domains.language.magpie import Magpie, grams, likeness
-from sleepwake.domains.language.pretrained import PretrainedLearner
+from sleepwake.domains.language.pretrained import PretrainedLearner, opened
 from sleepwake.domains.language.problems import Challenge, Line, Problem
 from sleepwake.domains.language.questions import Questions
 from sleepwake.domains.language.text_codec import TextCodec
@@ -312,16 +313,25 @@ def test_vllm_is_asked_for_only_where_it_is_installed(folder: Path) -> None:
 
 
 def test_gsm8k_s_recipe_from_the_first_day_to_the_report(folder: Path, tmp_path: Path) -> None:
+    """Once in one go, once with a process's end after every phase: both are the same run."""
     chat_models.questions(tmp_path)
     sets = [
         *SMALL, f'learner.model={{type="folder", folder="{folder}"}}',
         'stream.sets.gsm8k={path="sums.jsonl", extract="number"}',
     ]  # fmt: skip
-    asked = [part for line in sets for part in ("--set", line)]
     out = tmp_path / "run"
     with CPU:
+        asked = [part for line in sets for part in ("--set", line)]
         result = CliRunner().invoke(app, ["run", "language/gsm8k-gpu", "--data", str(tmp_path), "--out", str(out), *asked])
-    assert result.exit_code == 0, result.output
+        assert result.exit_code == 0, result.output
+        file, cut = recipebook.find("language/gsm8k-gpu"), tmp_path / "cut"
+        session.start(file, sets, None, cut, False, "cpu", tmp_path, 0.0).go_on(lambda _: None, 1)
+        for _ in range(4):
+            opened.cache_clear()
+            session.reopen(cut, None, "cpu", tmp_path, print, 0.0).go_on(lambda _: None, 1)
+        checked = CliRunner().invoke(app, ["eval", str(out), "--data", str(tmp_path)])
+    assert fingerprint(cut) == fingerprint(out)
+    assert checked.exit_code == 0, checked.output
     summary = json.loads((out / "summary.json").read_text())
     assert summary["status"] == "done"
     assert len(summary["nights"]) == 1
@@ -330,6 +340,3 @@ def test_gsm8k_s_recipe_from_the_first_day_to_the_report(folder: Path, tmp_path:
     staged = {event["stage"]: event["facts"] for event in events if event["event"] == "staged"}
     assert staged["rehearse"]["samples"] == 2 * 4 * 4, "steps x prompts x generations"
     assert staged["consolidate"]["new"] > 0, "the night's practice is what it teaches"
-    with CPU:
-        checked = CliRunner().invoke(app, ["eval", str(out), "--data", str(tmp_path)])
-    assert checked.exit_code == 0, checked.output
