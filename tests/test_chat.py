@@ -85,6 +85,17 @@ def test_a_beginning_that_the_tokenizer_adds_stands_there_once() -> None:
     assert TextCodec(words, "chat").prompt("", "hi").startswith("<|endoftext|><|im_start|>"), "here the tokenizer adds none"
 
 
+def test_a_turn_s_end_is_the_template_s_and_not_the_text_s() -> None:
+    """As with Gemma, whose tokenizer ends texts with another token than its template ends turns with."""
+    words = chat_models.tokenizer()
+    words.eos_token = "<|endoftext|>"
+    assert TextCodec(words, "chat").end == words.convert_tokens_to_ids("<|im_end|>")
+    assert words.eos_token == "<|im_end|>"
+    plain = chat_models.tokenizer()
+    plain.eos_token = "<|endoftext|>"
+    assert TextCodec(plain, "plain").end == plain.convert_tokens_to_ids("<|endoftext|>")
+
+
 def test_what_a_codec_can_t_do_without_is_told() -> None:
     words = chat_models.tokenizer()
     words.chat_template = None

@@ -10,9 +10,13 @@ from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Line, Problem, from_json, stored, to_json
+from sleepwake.errors import RecipeError
 from sleepwake.records import Facts, Task
 from sleepwake.roles import Mind, Source
 from sleepwake.seeds import seed as derive
+
+TRIES = 100
+"""Times that a learner writes before it is given up."""
 
 
 class NoMemory:
@@ -56,7 +60,10 @@ class Rewritten:
             lines: list[Line] = []
             want, tries = -(-n // len(self.families)), 0
             while len(lines) < want:
-                assert tries < 100, f"the learner writes no well-formed {family} problems any more"
+                if tries == TRIES:
+                    raise RecipeError(
+                        f"wake.replay: the learner writes no well-formed problems of {family} any more", 'wake.replay = { type = "exact" }'
+                    )
                 written = self.learner.write(family, want, self.limit, derive(seed, family, tries))
                 problems = [Problem(family, text) for text in written if known[family].well_formed(text)]
                 answers = self.learner.answer(problems)

@@ -14,7 +14,7 @@ class TextCodec:
     """Problems as the user's turn of a chat, or before "Answer: ".
 
     Args:
-        tokenizer: of transformers; gets padding on the left, and where it has no token for it, its end.
+        tokenizer: of transformers; gets padding on the left, where it has no token for it its end, and as its end that of a turn.
         template: which of the two.
 
     Raises:
@@ -29,6 +29,8 @@ class TextCodec:
         tokenizer.padding_side = "left"
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
+        if template == "chat":
+            tokenizer.eos_token = end_of_turn(tokenizer)  # which is where trainers and `generate` look for it
         self.tokenizer, self.pad, self.end = tokenizer, int(tokenizer.pad_token_id), int(tokenizer.eos_token_id)
         rendered: str = (tokenizer.bos_token or "") + MARK + PLAIN
         if template == "chat":
@@ -60,3 +62,11 @@ class TextCodec:
         """The prompt, the answer, an end."""
         before = self.encode(prompt)
         return Row([*before, *self.tokenizer(answer, add_special_tokens=False).input_ids, self.end], len(before))
+
+
+def end_of_turn(tokenizer: Any) -> str:
+    """The special token with which a template closes what the assistant says; the end of a text where it closes with none."""
+    turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": MARK}]
+    after = tokenizer.apply_chat_template(turns, tokenize=False).partition(MARK)[2].strip()
+    found = next((token for token in tokenizer.get_added_vocab() if after.startswith(token)), tokenizer.eos_token)
+    return str(found)
