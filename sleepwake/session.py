@@ -150,7 +150,7 @@ def _build(checked: recipe.Recipe, device: str, data: Path | None, beside: Path,
 
 def _names_hub(value: Any) -> bool:
     if isinstance(value, Mapping):
-        return "hub" in value or any(_names_hub(inner) for inner in value.values())
+        return value.get("type") == "hub" or bool(value.get("hub")) or any(_names_hub(inner) for inner in value.values())
     return isinstance(value, list) and any(_names_hub(inner) for inner in value)
 
 

@@ -13,7 +13,7 @@ import pytest
 import stories
 import torch
 from peft import AutoPeftModelForCausalLM
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 from typer.testing import CliRunner
 
 from sleepwake import recipe as recipes
@@ -96,6 +96,25 @@ def test_a_turn_s_end_is_the_template_s_and_not_the_text_s() -> None:
     assert TextCodec(plain, "plain").end == plain.convert_tokens_to_ids("<|endoftext|>")
 
 
+def test_a_template_that_tells_the_date_tells_one_date() -> None:
+    words = chat_models.tokenizer()
+    words.chat_template = "{{ strftime_now('%d %b %Y') }}" + chat_models.TEMPLATE
+    assert TextCodec(words, "chat").prompt("", "hi").startswith("26 Jul 2024<|im_start|>")
+
+
+def test_nothing_drops_out(tmp_path: Path) -> None:
+    """GPT-2 drops a tenth of its activations where its configuration says so; a run could not be repeated."""
+    words = chat_models.tokenizer()
+    words.save_pretrained(tmp_path)
+    config = GPT2Config(vocab_size=len(words), n_embd=16, n_layer=1, n_head=2, n_positions=64, bos_token_id=0, eos_token_id=2)
+    with CPU:
+        GPT2LMHeadModel(config).save_pretrained(tmp_path)
+        model, _ = opened(tmp_path, CPU, torch.float32)
+        tokens = torch.tensor([[5, 6, 7]])
+        model.train()
+        assert torch.equal(model(input_ids=tokens).logits, model(input_ids=tokens).logits)
+
+
 def test_what_a_codec_can_t_do_without_is_told() -> None:
     words = chat_models.tokenizer()
     words.chat_template = None
@@ -161,8 +180,13 @@ def test_a_set_that_can_t_be_read_is_told(changes: dict[str, object], says: str,
     with pytest.raises(DataError, match=says):
         Questions("s", QuestionSet.model_validate({"path": "s.jsonl", **changes}), Guard(), (tmp_path,))
     (tmp_path / "s.jsonl").write_text('{"split": "train"\n')
+    for wrong in (b'{"split": "train"\n', b"\xff\xfe", b"[1, 2]\n"):
+        (tmp_path / "s.jsonl").write_bytes(wrong)
+        with pytest.raises(DataError, match="line 1"):
+            Questions("s", QuestionSet(path="s.jsonl"), Guard(), (tmp_path,))
+    (tmp_path / "s.jsonl.gz").write_text("no gzip")
     with pytest.raises(DataError, match="line 1"):
-        Questions("s", QuestionSet(path="s.jsonl"), Guard(), (tmp_path,))
+        Questions("s", QuestionSet(path="s.jsonl.gz"), Guard(), (tmp_path,))
 
 
 def test_the_shared_sets_are_read_as_the_recipes_say(data: Path) -> None:
@@ -343,6 +367,8 @@ def test_gsm8k_s_recipe_from_the_first_day_to_the_report(folder: Path, tmp_path:
         checked = CliRunner().invoke(app, ["eval", str(out), "--data", str(tmp_path)])
     assert fingerprint(cut) == fingerprint(out)
     assert checked.exit_code == 0, checked.output
+    judged = [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines() if '"what": "judge"' in line]
+    assert judged[0]["monitors"]["problems"] >= judged[0]["judged"] / 8, "monitors see what nobody knows the answer to as well"
     summary = json.loads((out / "summary.json").read_text())
     assert summary["status"] == "done"
     assert len(summary["nights"]) == 1

@@ -52,6 +52,7 @@ NEEDED = {
 BESIDE = {
     "merge": ['learner.fast="lora"'],
     "notes": ['sleep.consolidate={type="replay"}'],
+    "absorb": ['stream.tasks=[["reverse"], ["copy"]]', 'wake.context=["copy"]'],
     "replay": ['sleep.rehearse={type="notes"}'],
     "feedback": ['learner.feedback={type="decoder", latent=4, hidden=[16]}'],
     "mix": [STORED],

@@ -202,6 +202,8 @@ def test_judgements_are_rewarded_where_they_agree_with_the_ranking(judge: Pairwi
     assert Problem("pairs", "c123+124+123") in asked
     lines = Batch(tuple(Line(Problem("pairs", text), said) for text in ("c123+124+123", "c123+123+133") for said in ("1", "2")))
     assert judge.rewards(lines, 0) == [0.0, 1.0, 1.0, 0.0]
+    judge.rewards(copies("123", "999"), 0)
+    assert judge.rewards(lines, 0) == [0.0, 1.0, 1.0, 0.0], "what is sampled later takes nothing away"
     assert judge.rewards(Batch((Line(Problem("pairs", "c9+9+8"), "1"),)), 0) == [None], "of what was not compared nothing is known"
     assert not judge.can_tell(asked[0])
 

@@ -65,6 +65,12 @@ MISTAKES = [
         "judge.type",
         "metamorphic, majority, self-certainty, cycle, pairwise, votes, rubrics, random, oracle",
     ),
+    ("language/context-codes", 'wake.context=["cod1"]', "wake.context names 'cod1'", "one of lookup, code1"),
+    ("language/context-codes", 'sleep.stages=["challenge"]', "sleep.consolidate.type", 'stages = ["consolidate"]'),
+    ("language/tiny", "dreamer.attempts=0", "sleep.rehearse.type", "dreamer.attempts = 4"),
+    ("language/serl", 'stream.tasks=[["reverse", "pairs"]]', "judge.type", '"copy", "sum", "pairs"'),
+    ("language/gsm8k-gpu", 'dreamer.ask="Is {text} clear?"', "dreamer.ask", "{question}"),
+    ("language/gsm8k-gpu", 'stream.sets.gsm8k.hub="a/b"', "stream.sets.gsm8k", 'path = "questions.jsonl"'),
     ("language/tiny", "learner.heads=5", "learner", "width"),
     ("language/tiny", 'sleep.rehearse={type="ppo"}', "sleep.rehearse.type", "supervised, grpo"),
 ]

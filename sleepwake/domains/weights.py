@@ -8,6 +8,9 @@ from pathlib import Path
 from sleepwake.checkpoint import digest
 from sleepwake.errors import DataError
 
+SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
+"""Weights, configurations, tokenizers, templates."""
+
 
 def fetched(setting: str, hub_id: str, revision: str, files: Sequence[str]) -> Path:
     """The folder of a repository of the hub in the hub's own cache.
@@ -36,7 +39,7 @@ def fetched(setting: str, hub_id: str, revision: str, files: Sequence[str]) -> P
 
 def fingerprint(folder: Path) -> str:
     """Hash of a folder's weights and configuration, by which a run knows its own again; files are read again only where they changed."""
-    files = [file for file in sorted(folder.rglob("*")) if file.suffix in (".safetensors", ".json") and file.is_file()]
+    files = [file for file in sorted(folder.rglob("*")) if file.suffix in SUFFIXES and file.is_file()]
     return _hashed(folder, tuple((str(file.relative_to(folder)), file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
 

@@ -21,6 +21,17 @@ def check_together(recipe: Any) -> None:
         raise ValueError('dreamer.type = "magpie" needs a chat template to write a user\'s words after: write dreamer.type = "model"')
     if any(0 < len(set(task) & set(wake.context)) < len(task) for task in recipe.stream.tasks):
         raise ValueError("wake.context: a day is learned in context as a whole or not at all; write all families of its task, or none")
+    if unknown := set(wake.context) - {name for task in recipe.stream.tasks for name in task}:
+        known = ", ".join(name for task in recipe.stream.tasks for name in task)
+        raise ValueError(f"wake.context names {sorted(unknown)[0]!r}, which no day teaches; write one of {known}")
+    if consolidate.type == "absorb" and not wake.context:
+        raise ValueError(
+            'sleep.consolidate.type = "absorb": no day stands in the context; write wake.context = ["code1"], or type = "distil"'
+        )
+    if consolidate.type in ("absorb", "replay") and "consolidate" not in recipe.sleep.stages:
+        raise ValueError(
+            f'sleep.consolidate.type = "{consolidate.type}" never comes to its turn: write stages = ["consolidate"], others before it'
+        )
     if wake.context and consolidate.type != "absorb":
         raise ValueError('wake.context: nothing takes what stands in the context into the weights: write sleep.consolidate.type = "absorb"')
     notes = recipe.sleep.rehearse.type == "notes"
@@ -33,6 +44,10 @@ def check_together(recipe: Any) -> None:
         raise ValueError('sleep.rehearse.type = "notes" needs a learner with words: write learner.type = "pretrained"')
     if getattr(recipe.sleep.rehearse, "vllm", False) and not isinstance(learner, Pretrained):
         raise ValueError("sleep.rehearse.vllm: vLLM knows no learner of characters; write vllm = false")
+    least = {"supervised": 1, "notes": 1, "dpo": 2, "kto": 2}.get(recipe.sleep.rehearse.type, 0)
+    if "rehearse" in recipe.sleep.stages and recipe.dreamer.attempts < least:
+        kind = recipe.sleep.rehearse.type
+        raise ValueError(f'sleep.rehearse.type = "{kind}" trains on the dreamer\'s attempts: write dreamer.attempts = {max(4, least)}')
     check_judges(recipe)
     if recipe.stream.sets:
         check_sets(learner, challenger, recipe.judge)
@@ -56,6 +71,15 @@ def check_judges(recipe: Any) -> None:
     """
     types = {each.type for each in (recipe.judge.of if recipe.judge.type == "ensemble" else (recipe.judge,))}
     chat, pairs = isinstance(recipe.learner, Pretrained), any("pairs" in task for task in recipe.stream.tasks)
+    practised = {name for task in recipe.stream.tasks for name in task} - {"pairs"}
+    if "pairwise" in types and not chat and practised - {"copy", "sum"}:
+        raise ValueError(
+            'judge.type = "pairwise": the skill of judging is taught of copies and sums; write tasks = [["copy", "sum", "pairs"]]'
+        )
+    if recipe.sleep.rehearse.type == "notes" and types <= {"majority", "pairwise", "random"}:
+        raise ValueError(
+            'sleep.rehearse.type = "notes" is judged answer by answer: write judge.type = "rubrics", "votes" or "self-certainty"'
+        )
     if "rubrics" in types and not chat:
         raise ValueError('judge.type = "rubrics" asks in words, and this learner has none: write judge.type = "metamorphic"')
     if "pairwise" in types and not chat and not pairs:

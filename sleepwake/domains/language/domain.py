@@ -28,6 +28,12 @@ def made(kind: str, chosen: Any, *arguments: Any) -> Any:
     return load_class(settings.CLASSES[kind][chosen.type])(chosen, *arguments)
 
 
+def longest(stream: settings.Stream) -> int:
+    """Most characters of a problem, where the recipe doesn't say: enough for the day's levels, and for a table or a question."""
+    of_sets = max((chosen.longest for chosen in stream.sets.values()), default=0)
+    return max(of_sets, 4 * stream.levels + (32 if any("lookup" in task for task in stream.tasks) else 8))
+
+
 class Language:
     """Families of problems, learned day by day at low levels and practised by night at higher ones."""
 
@@ -41,7 +47,7 @@ class Language:
         self.places = places
         self.families = families(self.guard, tuple(name for task in self.stream.tasks for name in task), places, self.stream.sets)
         self.learner = located(recipe.learner, places)
-        self.longest = recipe.dreamer.longest or 4 * self.stream.levels + 8
+        self.longest = recipe.dreamer.longest or longest(self.stream)
         self.tasks: Sequence[Task] = tuple(Task(i, "+".join(parts), tuple(parts)) for i, parts in enumerate(self.stream.tasks))
         self.tests: Sequence[str] = tuple(task.name for task in self.tasks)
         self.test_sizes: Sequence[int] = tuple(len(t.parts) * self.stream.levels * self.stream.tests for t in self.tasks)
@@ -78,9 +84,14 @@ class Language:
                 line
                 for family in task.parts
                 for level in range(1, self.stream.levels + 1)
-                for line in self._lines(family, level, each, derive(self.recipe.seed, "examples", family, level))
+                for line in self._of_the_day(family, level, each)
             )
         )
+
+    def _of_the_day(self, family: str, level: int, n: int) -> list[Line]:
+        """Lines of a level; of a set each question once, so that what probes hold back is nowhere else."""
+        lines = self._lines(family, level, n, derive(self.recipe.seed, "examples", family, level))
+        return list({line.problem: line for line in lines}.values()) if family in self.stream.sets else lines
 
     def _score(self, mind: Mind, task: Task) -> float:
         places = [(family, level) for family in task.parts for level in range(1, self.stream.levels + 1)]
@@ -112,6 +123,7 @@ class Language:
         """
         with self.guard.audit():
             truth = [self._right(line) for line in material.lines]
+        seen, abstained = monitors.of_round(material, verdicts, self.families), verdicts.counts()["abstained"]
         told = [known is not None for known in truth]
         unknown = len(truth) - sum(told)
         right = [bool(known) for known in truth if known is not None]
@@ -130,10 +142,10 @@ class Language:
             "right": hits,
             "precision": monitors.ratio(hits, sum(accepted)),
             "recall": monitors.ratio(hits, len({line.problem for line, good in zip(material.lines, right, strict=True) if good})),
-            "abstained": verdicts.counts()["abstained"],
+            "abstained": abstained,
             "precision_by_family": by_family,
             "goodhart": monitors.goodhart(material, verdicts, right),
-            "monitors": monitors.of_round(material, verdicts, self.families),
+            "monitors": seen,
         }
 
     def frontier(self, mind: Mind) -> Facts:

@@ -45,8 +45,18 @@ class Ensemble(Opinions):
             member.load(folder / f"{place}")
 
     def metrics(self) -> Facts:
-        """Bytes of all members."""
-        return {"bytes": sum(member.metrics()["bytes"] for member in self.members)}
+        """Bytes of all members, and what each tells."""
+        told = [member.metrics() for member in self.members]
+        return {"bytes": sum(facts["bytes"] for facts in told), "members": told}
+
+    def ask(self, learner: TextLearner) -> None:
+        """Every member judges by this learner."""
+        for member in self.members:
+            member.ask(learner)
+
+    def judgements(self, material: Batch) -> list[Problem]:
+        """What any member has to ask."""
+        return [problem for member in self.members for problem in member.judgements(material)]
 
     def freeze(self, commit: Path) -> None:
         """Every member takes its snapshot."""

@@ -16,7 +16,7 @@ from sleepwake.domains.language import settings
 from sleepwake.domains.language.codec import Codec, Row
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.problems import Batch, Line, Problem
-from sleepwake.domains.language.training import Loss, train
+from sleepwake.domains.language.training import CHUNK, Loss, train
 from sleepwake.records import Facts, Look, Task
 from sleepwake.roles import Source
 from sleepwake.seeds import seed as derive
@@ -41,6 +41,7 @@ class TextLearner:
 
     Attributes:
         settings: what the recipe says of the learner.
+        chunk: lines a forward pass.
         codec: how lines are written in tokens.
         model: what answers; with `fast = "lora"` the lasting weights and the adapter together.
         lasting: the stock transformers model inside.
@@ -52,6 +53,7 @@ class TextLearner:
     """
 
     settings: Any
+    chunk: int = CHUNK
     codec: Codec
     model: nn.Module
     lasting: nn.Module
@@ -141,7 +143,7 @@ class TextLearner:
         look: Look | None = None,
     ) -> Facts:
         """Train what `train_only` named; see `training.train`."""
-        return train(self.model, draw, self.row, self.codec.pad, steps, rate, warmup, problem_weight, loss, look)
+        return train(self.model, draw, self.row, self.codec.pad, steps, rate, warmup, problem_weight, loss, look, self.chunk)
 
     def row(self, line: Line) -> Row:
         """How a line is written in tokens."""

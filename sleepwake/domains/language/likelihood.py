@@ -9,8 +9,8 @@ from sleepwake.domains.language.codec import Row, padded
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Line
 
-TOGETHER = 256
-"""Lines a forward pass."""
+TOGETHER = 8
+"""Times as many lines a forward pass as in training: nothing is kept for gradients."""
 Measure = Callable[[Tensor, Tensor], Tensor]
 """From log-probabilities logs_BTV of the next tokens and those tokens next_BT to a number each (B, T)."""
 
@@ -44,8 +44,9 @@ def over_rows(learner: TextLearner, rows: Sequence[Row], measure: Measure) -> li
     was_training = model.training
     model.eval()
     order = sorted(range(len(rows)), key=lambda at: len(rows[at].tokens))
-    for first in range(0, len(order), TOGETHER):
-        places = order[first : first + TOGETHER]
+    together = TOGETHER * learner.chunk
+    for first in range(0, len(order), together):
+        places = order[first : first + together]
         tokens_BT, weight_BT = padded([rows[at] for at in places], learner.codec.pad, 0.0, learner.device)
         logs_BTV = model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].float().log_softmax(-1)
         weight_BT = weight_BT[:, 1:]

@@ -226,6 +226,8 @@ class Sampled(Settings):
     judging: float = Field(0.0, ge=0, lt=1)
     """Share of the prompts that are judgements of two attempts, rewarded where they agree with the ranking that all judgements imply (R_J
     of SERL, arXiv 2511.07922); used where the judge is pairwise, the family pairs is in the stream, and the dreamer makes attempts."""
+    accumulate: int = Field(1, ge=1, le=1024)
+    """Parts that a step's attempts are trained on in, for less memory."""
     vllm: bool = False
     """Attempts are sampled by vLLM within the same process; it must be installed, on a GPU, and the learner be pretrained."""
     niche: float = Field(0.0, ge=0, le=4)

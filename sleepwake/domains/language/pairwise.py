@@ -26,7 +26,7 @@ class Pairwise(Asked):
 
     Attributes:
         ranks: R_A of the attempts judged last, by problem; kept for R_J until the judge is frozen anew.
-        seen: comparisons, and how many of them changed with the order.
+        seen: comparisons of this phase, and how many of them changed with the order.
     """
 
     def __init__(
@@ -69,7 +69,8 @@ class Pairwise(Asked):
             weight = weight if weight >= self.shortest else 0.0
             won[problem].setdefault(one, []).append(weight * share)
             won[problem].setdefault(other, []).append(weight * (1 - share))
-        self.ranks |= {problem: {answer: sum(each) / len(each) for answer, each in told.items()} for problem, told in won.items()}
+        for problem, told in won.items():  # what a trainer samples later adds to a ranking, and takes nothing away
+            self.ranks[problem] = self.ranks.get(problem, {}) | {answer: sum(each) / len(each) for answer, each in told.items()}
 
     def _ask(self, duels: Sequence[tuple[Problem, str, str]]) -> list[float]:
         """How surely the first answer of each is the right one."""
@@ -106,5 +107,5 @@ class Pairwise(Asked):
         return problems
 
     def metrics(self) -> Facts:
-        """Share of comparisons that changed with the order, of all so far."""
+        """Share of comparisons that changed with the order, of all in this phase."""
         return {"bytes": 0, "pairs": self.seen["pairs"], "flips": round(self.seen["flips"] / max(1, self.seen["pairs"]), 6)}

@@ -13,14 +13,15 @@ from typing import Any, Self
 import torch
 import transformers
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from sleepwake.domains import tensors
 from sleepwake.domains.language.learners import TextLearner, with_lora
 from sleepwake.domains.language.problems import Problem
 from sleepwake.domains.language.text_codec import TextCodec
-from sleepwake.domains.language.text_settings import HubModel, Pretrained
+from sleepwake.domains.language.text_settings import FolderModel, HubModel, Pretrained
 from sleepwake.domains.paths import find
 from sleepwake.domains.weights import fetched, fingerprint
 from sleepwake.errors import DataError
@@ -30,14 +31,16 @@ FILES = ("*.json", "*.safetensors", "*.txt", "*.model", "*.jinja")
 
 
 def located(chosen: Any, places: tuple[Path, ...]) -> Any:
-    """A learner's settings with the folder of its model as a path that exists; one of the hub is fetched when it is opened.
+    """A learner's settings with its model as a folder that exists; one of the hub is fetched, once.
 
     Raises:
         DataError: it is nowhere.
     """
-    if not isinstance(chosen, Pretrained) or isinstance(chosen.model, HubModel):
+    if not isinstance(chosen, Pretrained):
         return chosen
-    return chosen.model_copy(update={"model": chosen.model.model_copy(update={"folder": str(find(chosen.model.folder, places))})})
+    named = chosen.model
+    folder = fetched("learner.model", named.id, named.revision, FILES) if isinstance(named, HubModel) else find(named.folder, places)
+    return chosen.model_copy(update={"model": FolderModel(type="folder", folder=str(folder))})
 
 
 @lru_cache(maxsize=2)
@@ -54,10 +57,16 @@ def opened(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[nn.M
         )
     transformers.utils.logging.disable_progress_bar()  # the program has its own
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        for name, value in config.to_dict().items():
+            if ("dropout" in name or name.endswith("pdrop")) and isinstance(value, int | float):
+                setattr(config, name, 0.0)  # it would draw from a random state that nobody seeds
         with torch.device("cpu"):
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, config=config, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
+            )
+    except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         raise DataError(f"learner.model: {folder} can't be read: {error}", "fetch or write that folder again") from error
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.clone()  # what is mapped from a file isn't aligned, on which the last bits of a result depend
@@ -71,9 +80,9 @@ class PretrainedLearner(TextLearner):
     settings: Pretrained
 
     def _build(self, chosen: Pretrained) -> None:
-        self.settings = chosen
-        named = chosen.model
-        self.folder = fetched("learner.model", named.id, named.revision, FILES) if isinstance(named, HubModel) else Path(named.folder)
+        self.settings, self.chunk = chosen, chosen.chunk
+        assert isinstance(chosen.model, FolderModel), "a domain locates its learner's model first"
+        self.folder = Path(chosen.model.folder)
         half = self.device.type == "cuda" and chosen.fast == "lora"  # frozen weights lose nothing; trained ones would lose small steps
         base, tokenizer = opened(self.folder, self.device, torch.bfloat16 if half else torch.float32)
         self.codec = TextCodec(copy.deepcopy(tokenizer), chosen.template)
@@ -144,6 +153,8 @@ class PretrainedLearner(TextLearner):
     ) -> list[list[list[int]]]:
         """For each prompt so many continuations in tokens; greedy ones are equal, and made once."""
         codec, found = self.codec, list[list[list[int]]]()
+        was_training = self.model.training
+        self.model.eval()
         each = copies if temperature else 1
         config = GenerationConfig(
             max_new_tokens=limit, pad_token_id=codec.pad, eos_token_id=codec.end, num_return_sequences=min(each, self.settings.together),
@@ -161,6 +172,7 @@ class PretrainedLearner(TextLearner):
                     rows += self.model.generate(**asked, generation_config=config, tokenizer=codec.tokenizer)[:, start:].tolist()  # type: ignore[operator]
             rows = [row for row in rows for _ in range(copies if not temperature else 1)]
             found += [rows[at * copies : (at + 1) * copies] for at in range(n)]
+        self.model.train(was_training)
         return found
 
     def save(self, folder: Path) -> None:
@@ -185,7 +197,10 @@ class PretrainedLearner(TextLearner):
         """
         saved = tensors.load_json(folder / "learner.json")
         if saved["base"] != fingerprint(self.folder):
-            raise DataError(f"learner.model: {self.folder} is not what this run began with", "put the folder back as it was, or start anew")
+            raise DataError(
+                f"learner.model: {self.folder} is not what this run began with",
+                "put the folder back as it was (of a hub id: name the revision that the run began with), or start anew",
+            )
         name = "adapter_model" if self.settings.fast == "lora" else "model"
         self._take(tensors.load_tensors(folder / f"{name}.safetensors", self.device))
         self._open_as(saved)

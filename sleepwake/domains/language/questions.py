@@ -44,12 +44,13 @@ def read(name: str, chosen: QuestionSet, places: tuple[Path, ...]) -> list[dict[
     file = find(chosen.path, places)
     opener: Any = gzip.open if file.suffix == ".gz" else open
     rows = []
-    with opener(file, "rt", encoding="utf-8") as lines:
-        for at, line in enumerate(lines, 1):
-            try:
+    try:
+        with opener(file, "rt", encoding="utf-8") as lines:
+            for line in lines:
                 rows.append(dict(json.loads(line)))
-            except (ValueError, TypeError) as error:
-                raise DataError(f"{file}, line {at}, is no JSON object: {error}", '{"question": "...", "answer": "..."}') from error
+    except (OSError, EOFError, ValueError, TypeError) as error:
+        wanted = 'lines of UTF-8 text like {"question": "...", "answer": "..."}'
+        raise DataError(f"{file}, line {len(rows) + 1}, is no JSON object: {error}", wanted) from error
     return rows
 
 

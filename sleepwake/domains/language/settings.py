@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sleepwake.domains.language.night_settings import Shape
 from sleepwake.domains.language.text_settings import Pretrained, QuestionSet
@@ -110,6 +110,17 @@ class Magpie(ModelDreamer):
     """Least probability of "Yes" where the model is asked what `ask` says; 0: it isn't asked."""
     ask: str = "Is this a clear question that has one right answer? Say Yes or No.\n\n{question}"
     """How it is asked for a question's quality."""
+
+    @field_validator("ask")
+    @classmethod
+    def _asks_of_a_question(cls, ask: str) -> str:
+        try:
+            if ask.format(question="Q") == ask:
+                raise KeyError("question")
+        except (KeyError, ValueError, IndexError) as error:
+            raise ValueError(f"has not just {{question}} in braces ({error}); write 'Is this clear? {{question}}'") from error
+        return ask
+
     alike: float = Field(0.7, gt=0, le=1)
     """A question that shares this part of its runs of three words with an earlier one is left out."""
     archive: int = Field(2000, ge=1, le=1_000_000)

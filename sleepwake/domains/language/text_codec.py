@@ -6,6 +6,8 @@ from sleepwake.domains.language.codec import Row
 from sleepwake.errors import DataError
 
 PLAIN = "\nAnswer: "
+NO_CLOCK = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro -%}"
+"""Before a template that would tell the date: a run that is resumed tomorrow must have the same prompts. The date is Llama 3's own."""
 MARK = "\u241fproblem\u241f"
 """Stands for the problem while a template is taken apart; no template writes it."""
 
@@ -30,6 +32,8 @@ class TextCodec:
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
         if template == "chat":
+            if "strftime_now" in tokenizer.chat_template:
+                tokenizer.chat_template = NO_CLOCK + tokenizer.chat_template
             tokenizer.eos_token = end_of_turn(tokenizer)  # which is where trainers and `generate` look for it
         self.tokenizer, self.pad, self.end = tokenizer, int(tokenizer.pad_token_id), int(tokenizer.eos_token_id)
         rendered: str = (tokenizer.bos_token or "") + MARK + PLAIN

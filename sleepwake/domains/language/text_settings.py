@@ -43,6 +43,8 @@ class Pretrained(Settings):
     """Rank of the LoRA."""
     longest: int = Field(256, ge=1, le=32_768)
     """Most tokens of an answer."""
+    chunk: int = Field(8, ge=1, le=4096)
+    """Lines a forward pass of training; memory goes with it, with their length, and with the vocabulary."""
     together: int = Field(64, ge=1, le=4096)
     """Answers that are written at once."""
 

@@ -45,6 +45,7 @@ def train(
     problem_weight: float,
     loss: Loss | None = None,
     look: Look | None = None,
+    chunk: int = CHUNK,
 ) -> Facts:
     """AdamW on drawn lines, with linear warm-up, then a cosine down to a tenth of the rate; gradients are clipped to
     norm 1.
@@ -59,6 +60,7 @@ def train(
         warmup: steps of warm-up.
         problem_weight: weight of the problem's tokens.
         loss: cross-entropy unless given.
+        chunk: lines a forward pass.
         look: called after each step with its number, from 1.
 
     Returns:
@@ -72,12 +74,12 @@ def train(
     losses, samples, tokens = [], 0, 0
     for step in range(steps):
         lines = sorted(((line, row(line)) for line in draw(step)), key=lambda pair: len(pair[1].tokens))
-        chunks = [lines[at : at + CHUNK] for at in range(0, len(lines), CHUNK)]
-        weighed = [padded([written for _, written in chunk], pad, problem_weight, device) for chunk in chunks]
+        chunks = [lines[at : at + chunk] for at in range(0, len(lines), chunk)]
+        weighed = [padded([written for _, written in part], pad, problem_weight, device) for part in chunks]
         total = float(sum(weight_BT[:, 1:].sum() for _, weight_BT in weighed))
         value = 0.0
-        for chunk, (tokens_BT, weight_BT) in zip(chunks, weighed, strict=True):
-            share = loss([line for line, _ in chunk], tokens_BT, weight_BT) / total
+        for part, (tokens_BT, weight_BT) in zip(chunks, weighed, strict=True):
+            share = loss([line for line, _ in part], tokens_BT, weight_BT) / total
             share.backward()
             value += float(share.detach())
         nn.utils.clip_grad_norm_(trained, 1.0)
