@@ -28,6 +28,12 @@ from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
 LEDGER = Path("benchmarks/results/dreams.jsonl")
 ALONE = ("policy.nights=0", 'morning.probes="none"', 'dreamer={type="none"}', 'challenger={type="none"}', 'judge={type="none"}')
 """Experience replay by day, and nothing by night."""
+GENERATED = (
+    'wake.replay={type="generated", target="soft"}',
+    'dreamer={type="diffusion", fit="images", adapter={type="lora", rank=8, layers="all"}, fit_steps=150, prompt_batch=32, prompt_lr=4e-3,'
+    ' end_factor=0.02, denoising=4, pool=500, prompt_steps=10, dreams=32, stop={type="learned"}}',
+)
+"""Replay from a LoRA a class, fitted on its only day, in place of stored images; dreams begin at noise."""
 POOR = Path("checkpoints/poor-generator")
 """A generator trained for a twentieth of the steps, by the recorded command; made where it is missing."""
 OTHERS = {"vision/dream-digits": "fashion_mnist.npz", "vision/dream-fashion": "mnist.npz", "vision/dream-split-mnist": "fashion_mnist.npz"}
@@ -44,6 +50,8 @@ ARMS: dict[str, tuple[str, ...]] = {
     "dreams, and the least new practised": ("sleep.rehearse.practise=8", "challenger.pairs=20"),
     "dreams without mapping": ('wake.dreams.mapping="none"',),
     "real images of other classes": ('dreamer={type="pictures", data="<others>"}',),
+    "generative replay": (*GENERATED, "policy.nights=0", 'morning.probes="none"'),
+    "generative replay, dreams": GENERATED,
     "a poor generator": ('dreamer.generator={type="folder", folder="<poor>"}',),
 }
 """What each arm says beyond the recipe; `settings` fills in what stands in <>."""
