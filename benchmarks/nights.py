@@ -79,9 +79,15 @@ def row(name: str, lines: list[dict[str, Any]]) -> str:
 
 
 def in_context(line: dict[str, Any]) -> str:
-    """Of a run with days in context: every code's score with its table, after its night without it, and at the end; and of the first day."""
+    """Of a run with days in context: every code's score with its table, after its night without it (a refused night leaves the table, which
+    the next accepted one takes in), and at the end; and of the first day.
+    """
     before, after, last = (line["summary"][key] for key in ("before_sleep", "after_sleep", "matrix"))
-    told = [[f"{rows[day][day]:.3f}" for day in range(1, len(rows))] for rows in (before, after)]
+    kept = [night["accepted"] is True for night in line["summary"]["nights"]]
+    told = [
+        [f"{before[day][day]:.3f}" for day in range(1, len(before))],
+        [f"{after[day][day]:.3f}" if kept[day] else "refused" for day in range(1, len(after))],
+    ]
     end = [f"{score:.3f}" for score in last[-1]]
     return f"| {line['seed']} | {', '.join(told[0])} | {', '.join(told[1])} | {', '.join(end[1:])} | {end[0]} |"
 
