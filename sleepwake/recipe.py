@@ -210,13 +210,6 @@ class LanguageRecipe(Common):
     @model_validator(mode="after")
     def _together(self) -> "LanguageRecipe":
         check_language(self)
-        if self.stream.sets and self.morning.probes == "dreamed":
-            raise ValueError('morning.probes: answers to dreamed questions have no second judge; write probes = "kept"')
-        several = any(name == "formats" or ":" in name for task in self.stream.tasks for name in task)
-        if {"format", "effective_formats"} & set(self.morning.floors) and not several:
-            raise ValueError(
-                'morning.floors: no family of the stream has formats; write floors = { vendi = 0.7 }, or name the family "formats"'
-            )
         return self
 
 

@@ -39,6 +39,13 @@ def generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
     return torch.Generator(device=device).manual_seed(seed)
 
 
+def aligned(module: nn.Module) -> nn.Module:
+    """The same weights in memory of their own: what is mapped from a file isn't aligned, on which the last bits of a result depend."""
+    for tensor in (*module.parameters(), *module.buffers()):
+        tensor.data = tensor.data.clone()
+    return module
+
+
 def save_module(module: nn.Module, file: Path) -> None:
     """Write a module's state as safetensors."""
     save_file({key: value.detach().cpu().clone().contiguous() for key, value in module.state_dict().items()}, file)

@@ -24,7 +24,7 @@ class Ladder:
         practice: accepted lines.
     """
 
-    def __init__(self, chosen: night_settings.Rungs, families: Mapping[str, Family], first: int) -> None:
+    def __init__(self, chosen: night_settings.Rungs | night_settings.Even, families: Mapping[str, Family], first: int) -> None:
         self.settings: Any = chosen
         self.families, self.first = families, first
         self.levels: dict[str, int] = {}

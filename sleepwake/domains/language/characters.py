@@ -93,12 +93,6 @@ class Characters(TextLearner):
             {key: value if "lora_" in key else state[key.replace(".base_layer", "")] for key, value in own.items()}
         )
 
-    def copy(self) -> Self:
-        """A learner of its own with the same state, for judges and teachers."""
-        twin = type(self)(self.settings, self.wake, self.families, self.seed, self.device)
-        twin.take(self)
-        return twin
-
     def take(self, other: Self) -> None:
         """Copy another learner's weights and what it has opened; what a trainer added to it is left behind."""
         if other.shape != self.shape:

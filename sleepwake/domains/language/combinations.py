@@ -59,6 +59,13 @@ def check_together(recipe: Any) -> None:
         raise ValueError('sleep.consolidate.type = "merge" folds a LoRA into the lasting weights: write learner.fast = "lora"')
     if consolidate.type == "seed":
         check_growth(learner, challenger, consolidate)
+    if recipe.stream.sets and recipe.morning.probes == "dreamed":
+        raise ValueError('morning.probes: answers to dreamed questions have no second judge; write probes = "kept"')
+    several = any(name == "formats" or ":" in name for task in recipe.stream.tasks for name in task)
+    if {"format", "effective_formats"} & set(recipe.morning.floors) and not several:
+        raise ValueError(
+            'morning.floors: no family of the stream has formats; write floors = { vendi = 0.7 }, or name the family "formats"'
+        )
     if recipe.evaluate.probe or recipe.evaluate.speed:
         raise ValueError("evaluate: probe and speed are measured of classes, and language has none; write probe = 0, speed = 0")
 

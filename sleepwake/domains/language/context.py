@@ -58,9 +58,9 @@ class Absorb:
         def loss(lines: Sequence[Line], tokens_BT: Tensor, weight_BT: Tensor) -> Tensor:
             with torch.no_grad():
                 taught_AV = answers_logs(teacher, lines)
-            said_AV = answers_logs(learner, lines)
-            rows = [learner.row(line) for line in lines]
-            told_A = torch.tensor([token for row in rows for token in row.tokens[row.answer :]], device=said_AV.device)
+            answers_BT = weight_BT[:, 1:] > 0
+            logits_BTV = learner.model(input_ids=tokens_BT, use_cache=False).logits[:, :-1].float()
+            said_AV, told_A = logits_BTV[answers_BT].log_softmax(-1), tokens_BT[:, 1:][answers_BT]
             soft = functional.kl_div(said_AV, taught_AV, reduction="sum", log_target=True)
             return chosen.hard * functional.nll_loss(said_AV, told_A, reduction="sum") + (1 - chosen.hard) * soft
 
@@ -71,7 +71,5 @@ class Absorb:
     def _lines(self, mind: Mind, teacher: TextLearner, families: Sequence[str], seed: int) -> list[Line]:
         """The teacher's own problems at the day's levels, with its own answers."""
         challenges = [Challenge(family, level, self.settings.each) for family in families for level in range(1, self.levels + 1)]
-        problems = mind.dreamer.problems(challenges, teacher, seed)
-        answers = teacher.answer(problems)
-        formed = [teacher.families[problem.family].answer_formed(said) for problem, said in zip(problems, answers, strict=True)]
-        return [Line(problem, said) for problem, said, good in zip(problems, answers, formed, strict=True) if good]
+        found: list[Line] = mind.dreamer.answered(challenges, teacher, seed)
+        return found

@@ -75,6 +75,12 @@ class ModelDreamer:
         attempts = learner.attempt(problems, temperatures, derive(seed, "attempts"))
         return gathered(problems, attempts)
 
+    def answered(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> list[Line]:
+        """The learner's own problems with its own greedy answers; malformed answers are left out."""
+        problems = self.problems(challenges, learner, seed)
+        lines = [Line(problem, said) for problem, said in zip(problems, learner.answer(problems), strict=True)]
+        return [line for line in lines if self.families[line.problem.family].answer_formed(line.answer or "")]
+
     def save(self, folder: Path) -> None:
         """The counts."""
         tensors.save_json(self.formed, folder / "dreamer.json")

@@ -78,7 +78,9 @@ class TextLearner:
 
     def copy(self) -> Self:
         """A learner of its own with the same state, for judges and teachers."""
-        raise NotImplementedError
+        twin = type(self)(self.settings, self.wake, self.families, self.seed, self.device)
+        twin.take(self)
+        return twin
 
     def take(self, other: Self) -> None:
         """Copy another learner's weights and what it has opened; what a trainer added to it is left behind."""
@@ -92,8 +94,15 @@ class TextLearner:
         """Train the lasting weights on the day's lines and replayed ones: L = (1/N) current + (1 - 1/N) replay on day N. A day that is
         learned in context trains nothing.
         """
-        if set(task.parts) <= set(self.wake.context):
-            return self._read(task, examples)
+        sample = examples.lines[:: max(1, len(examples.lines) // SAMPLE)]
+        before = self.right(sample)
+        in_context = set(task.parts) <= set(self.wake.context)
+        facts = self._read(task, examples) if in_context else self._train(task, examples, replay, seed, look)
+        learned = sum(now and not was for now, was in zip(self.right(sample), before, strict=True)) / len(sample)
+        return {**facts, "learned": round(learned, 6)}
+
+    def _train(self, task: Task, examples: Batch, replay: Source | None, seed: int, look: Look | None) -> Facts:
+        """Optimizer steps on the day's lines beside replayed ones."""
         wake, lines = self.wake, examples.lines
         replayed: dict[int, tuple[Line, ...]] = {}
         old = round(wake.batch * (1 - 1 / (task.index + 1))) if replay else 0
@@ -113,24 +122,18 @@ class TextLearner:
                 replayed[block] = drawn.lines
             return [*chosen, *replayed[block][place * old : (place + 1) * old]]
 
-        sample = lines[:: max(1, len(lines) // SAMPLE)]
-        before = self.right(sample)
         self.train_only(fast=False)
         facts = self.practise(draw, wake.steps, wake.rate, min(100, wake.steps // 5), wake.problem_weight, look=look)
         self.train_only(fast=True)
-        learned = sum(now and not was for now, was in zip(self.right(sample), before, strict=True)) / len(sample)
-        return {**facts, "replayed": old * wake.steps, "learned": round(learned, 6)}
+        return {**facts, "replayed": old * wake.steps}
 
     def _read(self, task: Task, examples: Batch) -> Facts:
         """Take a few lines of each family, easiest first and each problem once, as what stands before its problems."""
-        sample = examples.lines[:: max(1, len(examples.lines) // SAMPLE)]
-        before = self.right(sample)
         for family in task.parts:
             lines = list({line.problem: line for line in examples.lines if line.problem.family == family}.values())
             easiest = sorted(lines, key=lambda line: self.families[family].level(line.problem.text))[: self.wake.shots]
             self.contexts[family] = self.families[family].context(easiest)
-        learned = sum(now and not was for now, was in zip(self.right(sample), before, strict=True)) / len(sample)
-        return {"steps": 0, "samples": 0, "tokens": 0, "context": dict(self.contexts), "learned": round(learned, 6)}
+        return {"steps": 0, "samples": 0, "tokens": 0, "context": dict(self.contexts)}
 
     def practise(
         self,

@@ -43,12 +43,13 @@ class Pairs(OneFormat):
             wrong = right[:-1]
         return asked(prefix, problem, *((right, wrong) if rng.random() < 0.5 else (wrong, right)))
 
-    def _parts(self, problem: str) -> tuple[str, str, str, str]:
+    def parts(self, problem: str) -> tuple[str, str, str, str]:
+        """The skill's prefix, the question, the first answer and the second."""
         text, first, second = problem[1:].split("+")
         return problem[0], text, first, second
 
     def _answer(self, problem: str) -> str:
-        prefix, text, first, second = self._parts(problem)
+        prefix, text, first, second = self.parts(problem)
         right = [self.skills[prefix].verify(text, answer) for answer in (first, second)]
         return "1" if right[0] and not right[1] else "2" if right[1] and not right[0] else ""
 
@@ -67,7 +68,7 @@ class Pairs(OneFormat):
         """A skill, a question, and two answers that differ."""
         if problem[:1] not in self.skills or problem.count("+") != 2:
             return False
-        prefix, *texts = self._parts(problem)
+        prefix, *texts = self.parts(problem)
         return all(map(self.skills[prefix].well_formed, texts)) and texts[1] != texts[2]
 
     def answer_formed(self, answer: str) -> bool:
@@ -76,13 +77,13 @@ class Pairs(OneFormat):
 
     def level(self, problem: str) -> int:
         """The length of the question."""
-        return len(self._parts(problem)[1])
+        return len(self.parts(problem)[1])
 
     def compose(self, pieces: Iterator[str], level: int) -> str:
         """A piece cut to the level, or repeated up to it; of copies and sums a beginning's answer is the answer's beginning."""
         made = ""
         for piece in islice(pieces, TRIES):
-            prefix, *texts = self._parts(piece)
+            prefix, *texts = self.parts(piece)
             made = asked(prefix, *((text * level)[:level] if level > len(texts[0]) else text[:level] for text in texts))
             if self.well_formed(made):  # and not cut before the answers differ
                 break

@@ -86,8 +86,9 @@ class Pairwise(Asked):
 
     def _judged(self, line: Line) -> float | None:
         """1 where a judgement agrees with the ranking, 0 where it doesn't."""
-        prefix, rest = line.problem.text[0], line.problem.text[1:]
-        text, first, second = rest.split("+")
+        pairs = self.families[self.pairs]
+        assert isinstance(pairs, Pairs)
+        prefix, text, first, second = pairs.parts(line.problem.text)
         family = next((name for name, known in self.families.items() if known.prefix == prefix), "")
         ranks = self.ranks.get(Problem(family, text), {})
         one, other = ranks.get(first), ranks.get(second)

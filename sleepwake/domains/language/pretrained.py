@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import torch
 import transformers
@@ -44,8 +44,8 @@ def located(chosen: Any, places: tuple[Path, ...]) -> Any:
 
 
 @lru_cache(maxsize=2)
-def opened(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[nn.Module, Any]:
-    """Model and tokenizer of a folder, read once a process; what is trained is a copy.
+def opened(folder: Path, device: torch.device, dtype: torch.dtype, template: Literal["chat", "plain"]) -> tuple[nn.Module, TextCodec]:
+    """Model and codec of a folder, read once a process; what is trained is a copy.
 
     Raises:
         DataError: a part is missing, or is of another kind.
@@ -68,9 +68,7 @@ def opened(folder: Path, device: torch.device, dtype: torch.dtype) -> tuple[nn.M
             )
     except (OSError, ValueError, RuntimeError, KeyError, ImportError, SafetensorError) as error:
         raise DataError(f"learner.model: {folder} can't be read: {error}", "fetch or write that folder again") from error
-    for tensor in (*model.parameters(), *model.buffers()):
-        tensor.data = tensor.data.clone()  # what is mapped from a file isn't aligned, on which the last bits of a result depend
-    return model.to(device).eval().requires_grad_(False), tokenizer
+    return tensors.aligned(model).to(device).eval().requires_grad_(False), TextCodec(tokenizer, template)
 
 
 class PretrainedLearner(TextLearner):
@@ -84,8 +82,7 @@ class PretrainedLearner(TextLearner):
         assert isinstance(chosen.model, FolderModel), "a domain locates its learner's model first"
         self.folder = Path(chosen.model.folder)
         half = self.device.type == "cuda" and chosen.fast == "lora"  # frozen weights lose nothing; trained ones would lose small steps
-        base, tokenizer = opened(self.folder, self.device, torch.bfloat16 if half else torch.float32)
-        self.codec = TextCodec(copy.deepcopy(tokenizer), chosen.template)
+        base, self.codec = opened(self.folder, self.device, torch.bfloat16 if half else torch.float32, chosen.template)
         shared = {id(tensor): tensor for tensor in (*base.parameters(), *base.buffers())} if chosen.fast == "lora" else {}
         self.lasting = copy.deepcopy(base, shared)
         self.model = self.lasting
@@ -105,12 +102,6 @@ class PretrainedLearner(TextLearner):
             self.lasting.load_state_dict(state)
         else:
             set_peft_model_state_dict(self.model, dict(state))
-
-    def copy(self) -> Self:
-        """A learner of its own with the same state; frozen weights are shared."""
-        twin = type(self)(self.settings, self.wake, self.families, self.seed, self.device)
-        twin.take(self)
-        return twin
 
     def take(self, other: Self) -> None:
         """Copy what another learner has trained, and what it has opened."""

@@ -98,9 +98,7 @@ class Dreamed(Kept):
                 for family in parts
                 for level in range(2, int(mind.challenger.levels.get(family, mind.challenger.first)))
             ]
-            problems = mind.dreamer.problems(challenges, learner, derive(seed, name))
-            lines = Batch(tuple(Line(p, a) for p, a in zip(problems, learner.answer(problems), strict=True)))
-            lines = lines.select([self.families[p.family].answer_formed(a or "") for p, a, _ in lines.lines])
+            lines = Batch(tuple(mind.dreamer.answered(challenges, learner, derive(seed, name))))
             judges = [agreements(self.families, lines, sampled(learner, derive(seed, name, judge))) for judge in range(2)]
             self.lines[name] = lines.select([a == b == 1.0 for a, b in zip(*judges, strict=True)]).lines
 

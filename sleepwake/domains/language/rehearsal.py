@@ -25,12 +25,8 @@ def easy_lines(mind: Mind, levels: int, seed: int) -> list[Line]:
         seed: of the problems.
     """
     challenges = [Challenge(family, level, EASY) for family in mind.learner.known for level in range(1, levels + 1)]
-    problems = mind.dreamer.problems(challenges, mind.learner, seed)
-    return [
-        Line(problem, answer)
-        for problem, answer in zip(problems, mind.learner.answer(problems), strict=True)
-        if mind.learner.families[problem.family].answer_formed(answer)
-    ]
+    found: list[Line] = mind.dreamer.answered(challenges, mind.learner, seed)
+    return found
 
 
 class Supervised:

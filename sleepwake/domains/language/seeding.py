@@ -70,10 +70,8 @@ class Seed(Distil):
             family = line.problem.family
             practised[family] = max(practised[family], teacher.families[family].level(line.problem.text))
         challenges = [Challenge(name, level, self.chosen.each) for name in teacher.known for level in range(1, practised[name] + 1)]
-        problems = mind.dreamer.problems(challenges, teacher, seed)
-        answers = teacher.answer(problems)
-        formed = [teacher.families[problem.family].answer_formed(answer) for problem, answer in zip(problems, answers, strict=True)]
-        return [Line(problem, answer) for problem, answer, good in zip(problems, answers, formed, strict=True) if good]
+        found: list[Line] = mind.dreamer.answered(challenges, teacher, seed)
+        return found
 
     def _arguments(self, folder: str, learner: TextLearner, seed: int, steps: int, lines: Sequence[Line]) -> dict[str, Any]:
         return {

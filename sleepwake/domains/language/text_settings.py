@@ -1,6 +1,6 @@
 """What a recipe can say of text that others wrote: pretrained models, and sets of questions with answers. Imports no torch."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -85,6 +85,3 @@ class QuestionSet(Settings):
         if bool(self.path) == bool(self.hub):
             raise ValueError('a set of questions is a file or of the hub: write path = "questions.jsonl", or hub = "owner/name"')
         return self
-
-
-Sets = Annotated[dict[str, QuestionSet], Field(default_factory=dict)]

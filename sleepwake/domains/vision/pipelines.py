@@ -11,6 +11,7 @@ import torch
 import transformers
 from torch import nn
 
+from sleepwake.domains import tensors
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer, FolderGenerator, HubGenerator, StrokesGenerator
 from sleepwake.domains.vision.frozen import FrozenGenerator, Parts
 from sleepwake.domains.vision.text_encoder import SoftPromptClip
@@ -68,7 +69,7 @@ def _parts(folder: Path, device: str) -> Parts:
     _check_sizes(folder, parts)
     for part in (unet, encoder, vae):
         if part is not None:
-            aligned(part).to(device)
+            tensors.aligned(part).to(device)
     return parts
 
 
@@ -122,10 +123,3 @@ def _check_sizes(folder: Path, parts: Parts) -> None:
         raise DataError(f"dreamer.generator: {folder}: a UNet of {channels} channels needs a vae, and there is none", KNOWN)
     if parts.vae is not None and channels != parts.vae.config.latent_channels:
         raise DataError(f"dreamer.generator: {folder}: the vae has {parts.vae.config.latent_channels} channels, the UNet {channels}", KNOWN)
-
-
-def aligned(module: nn.Module) -> nn.Module:
-    """The same weights in memory of their own: what is mapped from a file isn't aligned, on which the last bits of a result depend."""
-    for tensor in (*module.parameters(), *module.buffers()):
-        tensor.data = tensor.data.clone()
-    return module
