@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sleepwake import recipe as recipes
 from sleepwake import recipebook, session
 from sleepwake.domains.language.codes import LETTERS, Code1, Code2, Lookup
-from sleepwake.domains.language.context import answers_logs
+from sleepwake.domains.language.context import alike, last_logs
 from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.likelihood import chosen, over_answers
@@ -90,21 +90,26 @@ def test_a_day_in_context_trains_nothing_and_stands_before_every_prompt(tmp_path
     assert other.contexts == learner.contexts == learner.copy().contexts
 
 
-def test_answers_are_weighed_wherever_they_stand() -> None:
-    """Answers' log-probabilities are those that `over_answers` takes the means of, with a context and without."""
-    learner = small().mind().learner
+def test_lines_are_weighed_from_their_end(tmp_path: Path) -> None:
+    """What two learners write alike are the last tokens; of answers their log-probabilities are those that `over_answers` means."""
+    learner, teacher = small().mind().learner, small().mind().learner
     lines = [Line(Problem("code1", "12"), "1r2o"), Line(Problem("code2", "3"), "3p"), Line(Problem("code1", "7"), "7s")]
-    for contexts in ({}, {"code1": "o1r2s7a"}):
-        learner.contexts = contexts
+    teacher.contexts = {"code1": "o1r2s7a"}
+    for line in lines:
+        one, other = learner.row(line), teacher.row(line)
+        assert alike(one, other) == len(one.tokens) - 1, "all that is predicted"
+        assert alike(one, other._replace(tokens=[*other.tokens[:-1], 9])) == 0
+    for told in (learner, teacher):
+        rows = [told.row(line) for line in lines]
+        counts = [len(row.tokens) - row.answer for row in rows]
         with torch.no_grad():
-            logs = answers_logs(learner, lines)
-        rows = [learner.row(line) for line in lines]
+            logs = last_logs(told, rows, counts)
         tokens = [token for row in rows for token in row.tokens[row.answer :]]
         assert logs.shape == (len(tokens), 21)
         said = iter(logs[range(len(tokens)), tokens].tolist())
-        sums = [sum(next(said) for _ in row.tokens[row.answer :]) for row in rows]
-        means = over_answers(learner, lines, chosen)
-        assert sums == pytest.approx([mean * (len(row.tokens) - row.answer) for mean, row in zip(means, rows, strict=True)], abs=1e-4)
+        sums = [sum(next(said) for _ in range(n)) for n in counts]
+        means = over_answers(told, lines, chosen)
+        assert sums == pytest.approx([mean * n for mean, n in zip(means, counts, strict=True)], abs=1e-4)
 
 
 def test_a_night_takes_the_context_away(tmp_path: Path) -> None:
