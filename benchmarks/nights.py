@@ -22,6 +22,8 @@ LEDGER = Path("benchmarks/results/nights.jsonl")
 BOUNDARY = Path("benchmarks/results/boundary.jsonl")
 RUNS = Path("checkpoints/nights")
 GUARDED = ("sleep.rehearse.niche=2",)
+FRESH = 'sleep.consolidate={type="seed", larger={width=160, layers=4, heads=4}, each=1000, seed_steps=4000, polish=40}'
+"""Of 1.03 million random weights instead of the small one's with new units beside."""
 ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "grpo": ("language/frontier-grpo", ()),
     "grpo: supervised": ("language/frontier-grpo", ('sleep.rehearse={type="supervised", easy=0.3}', "dreamer.attempts=5")),
@@ -38,6 +40,7 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "dreams at random": ("language/judges", ("sleep.rehearse.keep=0.5", "sleep.rehearse.chance=1")),
     "dreams by what they improve": ("language/judges", ("sleep.rehearse.tried.groups=8",)),
     "seeding": ("language/seeding", ()),
+    "seeding: fresh weights": ("language/seeding", (FRESH,)),
     "seeding: none": ("language/seeding", ('sleep.consolidate={type="distil"}',)),
     "echo": ("language/echo-chamber", ()),
     "echo: guarded": ("language/echo-chamber", GUARDED),

@@ -47,21 +47,23 @@ def test_the_imitation_reward_by_hand() -> None:
     assert imitation("", "", True, 0.0, 0) == 1.0
 
 
+@pytest.mark.parametrize("more", [{"layers": 4}, {"expansion": 5}, {"layers": 3, "expansion": 4}])
 @pytest.mark.parametrize("fast", ["full", "lora"])
-def test_a_deeper_copy_answers_as_before_and_keeps_the_old_blocks(fast: str) -> None:
+def test_a_larger_copy_answers_as_before_and_keeps_what_came_along_whole(fast: str, more: dict[str, int]) -> None:
     domain = made(f'learner.fast="{fast}"')
     mind = domain.mind()
     day(domain, mind, 0)
     learner: Characters = mind.learner
     problems, before = [Problem("reverse", "12"), Problem("reverse", "3")], learner.copy()
-    kept = learner.grow({**learner.shape, "layers": learner.shape["layers"] + 2}, "copy", 7)
+    kept = learner.grow({**learner.shape, **more}, "copy", 7)
+    assert ("model.layers.0.mlp.up_proj.weight" in kept) != ("expansion" in more)
     assert learner.attempt(problems, (0.0, 1.0), 1) == before.attempt(problems, (0.0, 1.0), 1)
     learner.train_only(fast=False, but=kept)
     lines = list(domain.examples(domain.tasks[0]).lines[:32])
     learner.practise(lambda step: lines, 3, 1e-3, 1, 0.1)
     state, old = learner.lasting_state(), before.lasting_state()
-    assert all(torch.equal(state[key], old[key]) for key in old)
-    assert any(not torch.equal(value, before.lasting_state().get(key, value * 0)) for key, value in state.items() if key not in old)
+    assert all(torch.equal(state[key], old[key]) for key in kept)
+    assert any(not torch.equal(value, old.get(key, value * 0)) for key, value in state.items() if key not in kept)
 
 
 def test_a_grown_learner_is_saved_loaded_and_copied_at_its_size(tmp_path: Path) -> None:
@@ -109,7 +111,8 @@ def test_a_larger_learner_is_taught_and_lives_on(tmp_path: Path) -> None:
     ("changes", "told"),
     [
         (["sleep.consolidate={type='seed', larger={width=24}}"], "narrower"),
-        (["sleep.consolidate={type='seed', start='copy'}"], "same kind"),
+        (["sleep.consolidate={type='seed', start='copy'}"], "same width"),
+        (["sleep.consolidate={type='seed', start='copy', larger={width=32, layers=2, heads=2, expansion=1}}"], "same width"),
         (["sleep.consolidate={type='seed', imitate=1, batch=10}"], "batch = 12"),
         (["sleep.consolidate={type='seed'}", "challenger={type='learned'}"], "ladder"),
     ],

@@ -67,24 +67,25 @@ class Characters(TextLearner):
 
         Args:
             shape: the new one.
-            start: "fresh": random weights; "copy": the old blocks stay as they are, the new ones on top begin without effect, and
-                answers are what they were.
+            start: "fresh": random weights; "copy": the old weights come along, and what is new on top and beside begins without effect, so
+                that answers are what they were (Net2Net, arXiv 1511.05641).
             seed: of new weights.
 
         Returns:
-            names of the lasting weights that came along and are to stay as they are.
+            names of the lasting weights that came along whole and are to stay as they are.
         """
         old = self.lasting_state()
         before = self.settings
         self._build(before.model_copy(update=dict(shape)))
         fresh = network(self.settings, seed, self.device).state_dict()
         if start == "copy":
-            for layer in range(before.layers, self.settings.layers):
-                for name in ("self_attn.o_proj", "mlp.down_proj"):  # what a block adds to the stream
-                    fresh[f"model.layers.{layer}.{name}.weight"].zero_()
-            fresh |= old
+            for layer in range(self.settings.layers):
+                fresh[f"model.layers.{layer}.mlp.down_proj.weight"].zero_()  # what new units add to the stream
+                fresh[f"model.layers.{layer}.self_attn.o_proj.weight"].zero_()
+            for name, weight in old.items():
+                fresh[name][tuple(slice(size) for size in weight.shape)] = weight
         self._set_lasting(fresh)
-        return frozenset(old) if start == "copy" else frozenset()
+        return frozenset(name for name in old if start == "copy" and fresh[name].shape == old[name].shape)
 
     def _set_lasting(self, state: Mapping[str, Tensor]) -> None:
         """Copy lasting weights, named as the stock model names them; an adapter stays as it is."""

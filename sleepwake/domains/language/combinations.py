@@ -128,8 +128,9 @@ def check_growth(learner: Characters, challenger: Any, consolidate: Any) -> None
     alike = f"{{ width = {learner.width}, heads = {learner.heads}, expansion = {learner.expansion}, layers = {learner.layers + 2} }}"
     if larger.width < learner.width or larger.layers < learner.layers:
         raise ValueError(f"sleep.consolidate.larger is narrower or shallower than the learner: write larger = {alike}, or more")
-    if consolidate.start == "copy" and any(getattr(larger, name) != getattr(learner, name) for name in ("width", "heads", "expansion")):
-        raise ValueError(f'sleep.consolidate.start = "copy" adds blocks of the same kind: write larger = {alike}')
+    same = larger.width == learner.width and larger.heads == learner.heads and larger.expansion >= learner.expansion
+    if consolidate.start == "copy" and not same:
+        raise ValueError(f'sleep.consolidate.start = "copy" adds blocks and units to blocks of the same width: write larger = {alike}')
     if consolidate.imitate and consolidate.batch % 4:
         raise ValueError(f"sleep.consolidate.imitate takes four completions of each: write batch = {consolidate.batch // 4 * 4 + 4}")
     if challenger.type == "learned":

@@ -16,7 +16,7 @@ class Shape(Settings):
     """Transformer blocks."""
     heads: int = Field(4, ge=1, le=32)
     """Attention heads."""
-    expansion: int = Field(2, ge=1, le=8)
+    expansion: int = Field(2, ge=1, le=64)
     """Width of the feed-forward layer as a multiple of `width`."""
 
     @model_validator(mode="after")
@@ -329,7 +329,8 @@ class Seed(Distilling):
     larger: Shape = Shape(width=160, layers=4)
     """The size to grow to."""
     start: Literal["fresh", "copy"] = "fresh"
-    """Random weights, all of which are trained; or the old blocks, which stay as they are, under new ones that begin without effect."""
+    """Random weights, all of which are trained; or the old blocks, with new ones on top and new units beside that begin without effect:
+    here tensors that came along whole stay as they are while it is seeded."""
     each: int = Field(200, ge=10, le=10_000)
     """Lines a family and level that the teacher writes."""
     seed_steps: int = Field(1500, ge=1, le=1_000_000)
