@@ -33,6 +33,8 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "frontier: oracle": ("language/frontier", ('judge={type="oracle"}',)),
     "frontier: no nights, equal compute": ("language/frontier", ("policy.nights=0", "wake.steps=6000", 'morning.probes="none"')),
     "frontier: no consolidation": ("language/frontier", ('sleep.stages=["challenge", "dream", "judge", "rehearse"]',)),
+    "frontier: no challenger": ("language/frontier", ('challenger={type="even"}',)),
+    "frontier: no dreams": ("language/frontier", ('sleep.stages=["consolidate"]',)),
     "frontier: no guards": ("language/frontier", ("morning.tolerance=1",)),
     "challenger: ladder": ("language/judges", ()),
     "challenger: learned": ("language/learned-challenger", ()),
