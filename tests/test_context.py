@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sleepwake import recipe as recipes
 from sleepwake import recipebook, session
 from sleepwake.domains.language.codes import LETTERS, Code1, Code2, Lookup
-from sleepwake.domains.language.context import alike, last_logs
+from sleepwake.domains.language.distillation import alike, last_logs
 from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.likelihood import chosen, over_answers
