@@ -52,6 +52,12 @@ ARMS: dict[str, tuple[str, ...]] = {
     "real images of other classes": ('dreamer={type="pictures", data="<others>"}',),
     "generative replay": (*GENERATED, "policy.nights=0", 'morning.probes="none"'),
     "generative replay, dreams": GENERATED,
+    "generative replay, dreams, and the least new practised": (
+        *GENERATED,
+        'dreamer.begin="draws"',
+        "sleep.rehearse.practise=8",
+        "challenger.pairs=20",
+    ),  # fmt: skip
     "a poor generator": ('dreamer.generator={type="folder", folder="<poor>"}',),
 }
 """What each arm says beyond the recipe; `settings` fills in what stands in <>."""
