@@ -57,7 +57,7 @@ ARMS: dict[str, tuple[str, ...]] = {
         'dreamer.begin="draws"',
         "sleep.rehearse.practise=8",
         "challenger.pairs=20",
-    ),  # fmt: skip
+    ),
     "a poor generator": ('dreamer.generator={type="folder", folder="<poor>"}',),
 }
 """What each arm says beyond the recipe; `settings` fills in what stands in <>."""
