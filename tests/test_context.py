@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from sleepwake import recipe as recipes
 from sleepwake import recipebook, session
+from sleepwake.domains.language.codec import padded
 from sleepwake.domains.language.codes import LETTERS, Code1, Code2, Lookup
-from sleepwake.domains.language.distillation import alike, last_logs
+from sleepwake.domains.language.distillation import alike, last_logs, word
 from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.likelihood import chosen, over_answers
@@ -90,7 +91,7 @@ def test_a_day_in_context_trains_nothing_and_stands_before_every_prompt(tmp_path
     assert other.contexts == learner.contexts == learner.copy().contexts
 
 
-def test_lines_are_weighed_from_their_end(tmp_path: Path) -> None:
+def test_lines_are_weighed_from_their_end() -> None:
     """What two learners write alike are the last tokens; of answers their log-probabilities are those that `over_answers` means."""
     learner, teacher = small().mind().learner, small().mind().learner
     lines = [Line(Problem("code1", "12"), "1r2o"), Line(Problem("code2", "3"), "3p"), Line(Problem("code1", "7"), "7s")]
@@ -110,6 +111,25 @@ def test_lines_are_weighed_from_their_end(tmp_path: Path) -> None:
         sums = [sum(next(said) for _ in range(n)) for n in counts]
         means = over_answers(told, lines, chosen)
         assert sums == pytest.approx([mean * n for mean, n in zip(means, counts, strict=True)], abs=1e-4)
+
+
+def test_of_problems_the_teacher_s_word_is_all_that_is_taught() -> None:
+    """A learner has nothing to learn from itself but, where `hard` says so, its answers' own tokens; from another it learns problems too."""
+    learner, other = (build(recipes.load(RECIPE, SMALL, seed), "cpu", ()).mind().learner for seed in (100, 101))
+    lines = [Line(Problem("code1", "12"), "1r2o"), Line(Problem("code2", "3"), "3p")]
+
+    def loss(teacher: Any, hard: float, problem_weight: float) -> float:
+        tokens_BT, weight_BT = padded([learner.row(line) for line in lines], learner.codec.pad, problem_weight, learner.device)
+        with torch.no_grad():
+            return float(word(learner, teacher, hard)(lines, tokens_BT, weight_BT))
+
+    means = over_answers(learner, lines, chosen)
+    nats = -sum(mean * (len(line.answer or "") + 1) for mean, line in zip(means, lines, strict=True))
+    twin = learner.copy()
+    for weight in (0.0, 0.5):
+        assert loss(twin, 0.0, weight) == pytest.approx(0.0, abs=1e-4)
+        assert loss(twin, 1.0, weight) == pytest.approx(nats, rel=1e-4)
+    assert loss(other, 1.0, 0.5) > loss(other, 1.0, 0.0) + 1e-3
 
 
 def test_a_night_takes_the_context_away(tmp_path: Path) -> None:

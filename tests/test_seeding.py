@@ -57,6 +57,7 @@ def test_a_larger_copy_answers_as_before_and_keeps_what_came_along_whole(fast: s
     problems, before = [Problem("reverse", "12"), Problem("reverse", "3")], learner.copy()
     kept = learner.grow({**learner.shape, **more}, "copy", 7)
     assert ("model.layers.0.mlp.up_proj.weight" in kept) != ("expansion" in more)
+    assert "expansion" in more or kept == set(before.lasting_state())
     assert learner.attempt(problems, (0.0, 1.0), 1) == before.attempt(problems, (0.0, 1.0), 1)
     learner.train_only(fast=False, but=kept)
     lines = list(domain.examples(domain.tasks[0]).lines[:32])

@@ -378,7 +378,7 @@ class Absorb(Settings):
     rate: float = Field(1e-3, gt=0, le=1)
     """Peak learning rate."""
     hard: float = Field(0.5, ge=0, le=1)
-    """Weight of the teacher's answer in the loss, against its word at every token."""
+    """Of answers, the weight of their own tokens against the teacher's word; of problems its word is all that is taught."""
     each: int = Field(100, ge=10, le=10_000)
     """Lines a family and level that it writes."""
 
