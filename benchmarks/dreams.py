@@ -34,6 +34,8 @@ GENERATED = (
     ' end_factor=0.02, denoising=4, pool=500, prompt_steps=10, dreams=32, stop={type="learned"}}',
 )
 """Replay from a LoRA a class, fitted on its only day, in place of stored images; dreams begin at noise."""
+COMPUTE = 10
+"""So many times the steps take at least the seconds of a run with dreams, on either data set (seed 100)."""
 POOR = Path("checkpoints/poor-generator")
 """A generator trained for a twentieth of the steps, by the recorded command; made where it is missing."""
 OTHERS = {"vision/dream-digits": "fashion_mnist.npz", "vision/dream-fashion": "mnist.npz", "vision/dream-split-mnist": "fashion_mnist.npz"}
@@ -45,10 +47,21 @@ ARMS: dict[str, tuple[str, ...]] = {
     "no oracle": ('dreamer.stop={type="fixed"}',),
     "mapping without dreams": ("sleep.rehearse.steps=0", "wake.dreams.weight=0", "wake.dreams.recall=0"),
     "ER, equal steps": (*ALONE, "wake.steps=<more>"),
+    "ER, equal compute": (*ALONE, "wake.steps=<seconds>"),
     "ER": ALONE,
     "labels of the class dreamed from": ('sleep.rehearse.label="shape"',),
     "dreams, and the least new practised": ("sleep.rehearse.practise=8", "challenger.pairs=20"),
     "dreams without mapping": ('wake.dreams.mapping="none"',),
+    "pairs by confusion, farther as verdicts allow": ('challenger={type="confusion", pairs=12, start=0.5}',),
+    "four denoising steps": ("dreamer.denoising=8",),
+    "stopped by hits": ('dreamer.stop={type="hits"}',),
+    "stopped by a band": ('dreamer.stop={type="band"}',),
+    "entropy in a band": ("dreamer.objective={band=1.0}",),
+    "diversity": ("dreamer.objective={diversity=0.5}",),
+    "feature statistics": ("dreamer.objective={statistics=1.0}",),
+    "prompt norm": ("dreamer.objective={norm=1.0}",),
+    "dreams at 16 pixels": ("stream.side=16",),
+    "ER at 16 pixels": (*ALONE, "stream.side=16"),
     "real images of other classes": ('dreamer={type="pictures", data="<others>"}',),
     "generative replay": (*GENERATED, "policy.nights=0", 'morning.probes="none"'),
     "generative replay, dreams": GENERATED,
@@ -69,7 +82,7 @@ def settings(recipe: str, name: str, budget: int = 0) -> tuple[str, ...]:
     """An arm's settings for a recipe: as many steps by day as the recipe has by day and night, another data set, a place, a buffer."""
     checked = recipes.load(recipebook.find(recipe), (), 0)
     more = checked.wake.steps + checked.sleep.rounds * checked.sleep.rehearse.steps
-    said = {"<more>": str(more), "<others>": OTHERS.get(recipe, ""), "<poor>": str(POOR.resolve())}
+    said = {"<more>": str(more), "<seconds>": str(COMPUTE * more), "<others>": OTHERS.get(recipe, ""), "<poor>": str(POOR.resolve())}
     filled = tuple(reduce(lambda told, mark: told.replace(mark, said[mark]), said, line) for line in ARMS[name])
     return (*filled, f"wake.replay.budget={budget}") if budget else filled
 

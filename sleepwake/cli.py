@@ -189,6 +189,7 @@ def dream(
     out: Annotated[Path | None, typer.Option(help="The contact sheet; default beside the run's folder.")] = None,
     n: Annotated[int | None, typer.Option(min=1, help="How many dreams to show.")] = None,
     step: Annotated[int | None, typer.Option(help="The commit whose mind dreams; default the last.")] = None,
+    night: Annotated[int | None, typer.Option(min=1, help="Show what this night left in place of dreaming anew; counted from 1.")] = None,
     device: Device = "auto",
     data: Data = None,
     allow_code: Code = False,
@@ -196,7 +197,7 @@ def dream(
     """Show what a run's mind dreams, with verdicts. Example: sleepwake dream checkpoints/quickstart-0 --n 24 --out dreams.png"""
     with _errors(folder):
         opened = session.reopen(folder, None, device, data, _warn, BEGAN, allow_code)
-        for line in dreaming.dream(opened, out, n, step):
+        for line in dreaming.dream(opened, out, n, step) if night is None else dreaming.of_night(opened, out, night):
             typer.echo(line)
 
 

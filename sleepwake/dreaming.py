@@ -1,12 +1,54 @@
-"""Look into a run's dreams: what the mind of a commit would dream next, with its judge's verdicts. Changes nothing."""
+"""Look into a run's dreams: what the mind of a commit would dream next, or what a night left of its own, with verdicts. Changes nothing."""
 
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from sleepwake.errors import RunFolderError
 from sleepwake.seeds import seed
-from sleepwake.session import Session
+from sleepwake.session import Session, committed_events
+
+
+def of_night(opened: Session, out: Path | None, night: int) -> list[str]:
+    """What a night left of its dreams.
+
+    Args:
+        opened: an open run; its folder is released.
+        out: as for `dream`.
+        night: from 1, over all days of the run; its last round that judged dreams is shown.
+
+    Returns:
+        Lines to print, as `dream`.
+
+    Raises:
+        RunFolderError: there was no such night, or it dreamed nothing.
+    """
+    folder = opened.folder
+    try:
+        state, _ = folder.recover()
+        nights: dict[tuple[int, int], dict[str, Any]] = {}
+        for event in committed_events(folder):
+            if event["event"] == "staged" and (event.get("pictures") or event.get("examples")):
+                nights[event["day"], event["night"]] = event
+        if not 1 <= night <= len(nights):
+            raise RunFolderError(
+                f"{folder.path} has dreamed in {len(nights)} nights, not in a night {night}", f"--night 1 to {len(nights)}"
+            )
+        shown = list(nights.values())[night - 1]
+        if not shown.get("pictures"):
+            return [json.dumps(line) for line in shown["examples"]]
+        assert state.last is not None, "a night follows a day"
+        file = folder.folder(state.last) / shown["pictures"][0]["file"]
+        return [_written(folder.path, out, file, shown["pictures"][0]["caption"])]
+    finally:
+        folder.release()
+
+
+def _written(run: Path, out: Path | None, file: Path, caption: str) -> str:
+    place = out or run.with_name(f"{run.name}-dreams.png")
+    place.write_bytes(file.read_bytes())
+    return f"{place}: {caption}"
 
 
 def dream(opened: Session, out: Path | None, n: int | None = None, step: int | None = None) -> list[str]:
@@ -49,9 +91,7 @@ def dream(opened: Session, out: Path | None, n: int | None = None, step: int | N
         with tempfile.TemporaryDirectory() as scratch:
             pictures = domain.picture(Path(scratch), chosen.step, mind, material, verdicts)
             if pictures:
-                place = out or folder.path.with_name(f"{folder.path.name}-dreams.png")
-                place.write_bytes((Path(scratch) / Path(pictures[0]["file"]).name).read_bytes())
-                return [f"{place}: {pictures[0]['caption']}"]
+                return [_written(folder.path, out, Path(scratch) / Path(pictures[0]["file"]).name, pictures[0]["caption"])]
         return [json.dumps(line) for line in domain.describe(material, verdicts)]
     finally:
         folder.release()

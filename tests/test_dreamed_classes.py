@@ -74,6 +74,22 @@ def test_rows_are_handed_over_and_dropped() -> None:
     assert torch.equal(net.bias_R, biases[[0, 1, 2, 3]])
 
 
+def test_remapping_gives_new_classes_the_dreamed_rows_that_win_their_images() -> None:
+    """Rows 4 and 5 tell the two new classes apart, their own fresh ones say nothing: 3 gets row 4, and 2 row 5."""
+    net = plain(0, 1, 2, 3, 4, 5)
+    with torch.no_grad():
+        for weight in net.body.parameters():
+            weight.copy_(torch.eye(2, device=CPU) if weight.dim() == 2 else torch.zeros(2, device=CPU))
+        net.weight_RF.zero_()
+        net.weight_RF[net.classes.index(4), 1] = net.weight_RF[net.classes.index(5), 0] = 5.0
+        net.bias_R.zero_()
+    images = batch([[1.0, 0.0], [0.0, 1.0]] * 4, [2, 3] * 4)
+    twin = remapped(net, images, [2, 3])
+    assert torch.equal(twin.answer(images.images_NCHW, only=[2, 3]), images.labels_N)
+    assert torch.equal(twin.weight_RF[twin.classes.index(3)], net.weight_RF[net.classes.index(4)])
+    assert len(set(net.answer(images.images_NCHW, only=[2, 3]).tolist())) == 1, "before, one answer to all"
+
+
 def test_remapping_looks_at_own_rows_too_and_changes_a_copy() -> None:
     net = plain(0, 1, 2, 3)
     before = net.weight_RF.detach().clone()
@@ -308,6 +324,21 @@ def test_a_diffusion_dreamer_draws_a_dream_again_after_a_checkpoint(tmp_path: Pa
     day(domain, again, 1)
     assert contents(saved(mind, tmp_path / "one")) == contents(saved(again, tmp_path / "other"))
     assert set(again.dreamer.inventory) <= set(names)
+
+
+def test_pairs_that_are_confused_are_asked_for_and_go_farther_as_verdicts_allow(tmp_path: Path) -> None:
+    """Confusion is measured on stored images; a judge that takes all raises the distance of each pair from round to round."""
+    with torch.device("cpu"):
+        folder = of_pixels(tmp_path / "generator")
+    few = 'first="random", fit="none", begin="stored", prompt_steps=1, prompt_batch=2, dreams=6'
+    said = f'dreamer={{type="diffusion", generator={{type="folder", folder="{folder}"}}, {few}}}'
+    domain = made(said, 'challenger={type="confusion", pairs=2, start=0.5, step=0.2}', "judge.known=1.0", "judge.copy_within=0")
+    mind = domain.mind()
+    day(domain, mind)
+    for place, distance in enumerate((0.5, 0.7, 0.9, 1.0)):
+        material, verdicts, _ = a_round(domain, mind, saved(mind, tmp_path / f"round-{place}"))
+        assert all(verdicts.accepted)
+        assert material.distances_N.unique().tolist() == pytest.approx([distance])
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import StableDiffusionPipeline
 from frozen_models import of_latents, of_pixels
+from peft import LoraConfig, get_peft_model_state_dict
 
 from sleepwake.domains import weights
+from sleepwake.domains.tensors import seeded
 from sleepwake.domains.vision import pipelines, strokes
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer as Settings
 from sleepwake.domains.vision.dreamer_settings import HubGenerator
@@ -115,6 +118,21 @@ def test_gradients_pass_through_as_many_of_the_last_steps_as_asked(folders: dict
     torch.testing.assert_close(thrifty, whole)
 
 
+def test_a_decoder_that_computes_twice_decodes_the_same(folders: dict[str, Path]) -> None:
+    def gradient(model: FrozenGenerator) -> torch.Tensor:
+        sample = model.noise(2, seed=1).requires_grad_()
+        model.images(sample, COLOUR).square().sum().backward()
+        assert sample.grad is not None
+        return sample.grad
+
+    thrifty = opened(folders["latents"], checkpointing=True)
+    assert thrifty.vae.decoder.gradient_checkpointing
+    again = gradient(thrifty)
+    plain = opened(folders["latents"])
+    assert not plain.vae.decoder.gradient_checkpointing, "the parts are shared, the choice isn't"
+    torch.testing.assert_close(gradient(plain), again)
+
+
 def test_colour_and_size_by_hand() -> None:
     red = torch.zeros((1, 3, 2, 2), device=CPU)
     red[:, 0] = 1.0
@@ -167,6 +185,12 @@ def broken(folder: Path, place: Path, what: str) -> Path:
         (copy / "model_index.json").write_text(json.dumps({**index, "transformer": ["diffusers", "FluxTransformer2DModel"]}))
     elif what == "another encoder":
         (copy / "model_index.json").write_text(json.dumps({**index, "text_encoder": ["transformers", "T5EncoderModel"]}))
+    elif what == "index of no words":
+        (copy / "model_index.json").write_text("{")
+    elif what == "scheduler of no words":
+        (copy / "scheduler" / "scheduler_config.json").write_text("{")
+    elif what == "another decoder":
+        (copy / "model_index.json").write_text(json.dumps({**index, "vae": ["diffusers", "AutoencoderTiny"]}))
     elif what == "cut short":
         file = next((copy / "unet").glob("*.safetensors"))
         file.write_bytes(file.read_bytes()[:100])
@@ -186,6 +210,11 @@ def broken(folder: Path, place: Path, what: str) -> Path:
         ("another pipeline", "has a transformer"),
         ("another encoder", "is a T5EncoderModel"),
         ("cut short", "can't be read"),
+        ("index of no words", "can't be read"),
+        ("scheduler of no words", "can't be read"),
+        ("no tokenizer", "has no tokenizer"),
+        ("no vae", "has no vae"),
+        ("another decoder", "is a AutoencoderTiny"),
         ("sizes apart", "gives 16 numbers a word, the UNet takes 8"),
     ],
 )
@@ -194,9 +223,39 @@ def test_a_folder_that_can_t_be_used_is_told(folders: dict[str, Path], tmp_path:
         from sleepwake.domains.vision.stroke_training import write
 
         write(untrained(8, [8, 8], 16, 0), tmp_path / "wide")
+    kind = "latents" if what in ("no tokenizer", "no vae", "another decoder") else "pixels"
     with pytest.raises(DataError, match=said) as error:
-        opened(broken(folders["pixels"], tmp_path, what))
+        opened(broken(folders[kind], tmp_path, what))
     assert error.value.hint
+
+
+def test_more_vectors_than_captions_have_room_for_are_told(folders: dict[str, Path]) -> None:
+    with pytest.raises(DataError, match=r"dreamer.adapter.vectors: 40 don't fit") as error:
+        opened(folders["latents"], adapter={"type": "prompt", "vectors": 40})
+    assert error.value.hint == "dreamer.adapter.vectors = 14"
+    opened(folders["latents"], adapter={"type": "prompt", "vectors": 14})
+
+
+@pytest.mark.parametrize("what", ["unet", "text_encoder"])
+def test_a_lora_is_fused_at_opening(folders: dict[str, Path], tmp_path: Path, what: str) -> None:
+    """As an LCM's is: what the UNet says is what it says with the LoRA on, and of its text encoder's no word is known."""
+    bare = opened(folders["latents"], sampler="lcm")
+    lent = opened(folders["latents"], sampler="lcm", adapter={"type": "lora"}).unet  # a copy of its own
+    with seeded(1, CPU), torch.device("cpu"):
+        lent.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
+    StableDiffusionPipeline.save_lora_weights(tmp_path / "lora", **{f"{what}_lora_layers": get_peft_model_state_dict(lent)})
+    chosen = {"generator": {"type": "folder", "folder": str(folders["latents"]), "lora": str(tmp_path / "lora")}, "sampler": "lcm"}
+    settings = Settings.model_validate({"type": "diffusion", **chosen})
+    if what == "text_encoder":
+        with pytest.raises(DataError, match="changes text_encoder"):
+            pipelines.open_generator(settings, CPU)
+        return
+    fused, noise = pipelines.open_generator(settings, CPU), bare.noise(2, seed=1)
+    args = (noise, 500, conditions(bare, 2))
+    with torch.no_grad():
+        assert torch.allclose(fused.unet(*args).sample, lent(*args).sample, atol=1e-5)
+        assert not torch.allclose(fused.unet(*args).sample, bare.unet(*args).sample, atol=1e-3)
+    assert not any("lora" in name for name, _ in fused.unet.named_parameters())
 
 
 def test_a_latent_model_without_its_decoder_is_told(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -211,7 +270,7 @@ def test_a_latent_model_without_its_decoder_is_told(folders: dict[str, Path], tm
 def test_a_hub_id_without_a_network_is_told() -> None:
     """conftest puts the hub library offline; nothing of that name is in its cache."""
     with pytest.raises(DataError, match="can't be fetched from the hub") as error:
-        pipelines.where(HubGenerator(type="hub", id="nobody/has-this"))
+        pipelines.places(HubGenerator(type="hub", id="nobody/has-this"))
     assert 'type = "folder"' in error.value.hint
 
 

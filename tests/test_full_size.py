@@ -47,5 +47,9 @@ def test_mini_imagenet_s_recipe_from_the_first_day_to_the_report(pictures: Path,
     assert summary["status"] == "done"
     assert len(summary["nights"]) == 2
     assert all(row is not None for row in summary["ahead"]["remap"])
-    assert summary["bytes"]["memory"]["adapters"] > 0
+    events = [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
+    rehearsed = [event["facts"] for event in events if event.get("stage") == "rehearse"]
+    assert [facts["adopted"] for facts in rehearsed] == [3, 2], (
+        "all three slots; the next day takes two of them over, which leaves two free"
+    )
     assert (out / "report.html").exists()

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 from frozen_models import of_latents, of_pixels
 from peft import PeftModel
+from transformers import CLIPTextModel
 
 from sleepwake.domains.tensors import seeded
 from sleepwake.domains.vision.adapters import Adapters, adapters_of
@@ -111,6 +113,34 @@ def test_an_adapter_learns_alone_and_is_read_by_plain_peft(folders: dict[str, Pa
     assert all(torch.equal(value, after[f"one/{key}"]) for key, value in plain.state("one").items())
 
 
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing.:FutureWarning")  # PEFT asks transformers for a name that goes
+@pytest.mark.parametrize("kind", ["token", "lora"])
+def test_outside_this_project_an_adapter_says_the_same(folders: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    """On networks as transformers and diffusers have them, by plain PEFT: learned words under an encoder that was made longer, a LoRA."""
+    mine = painter(folders["latents"], kind)
+    mine.adapters.add("one", seed=3)
+    with torch.no_grad():
+        for weight in mine.adapters.weights("one"):
+            weight.add_(0.1)
+    mine.adapters.save(tmp_path / "saved")
+    with torch.no_grad(), torch.device("cpu"):
+        ((_, conditions_1LE),) = mine.adapters.groups(["one"])
+        if kind == "token":
+            encoder = CLIPTextModel.from_pretrained(folders["latents"] / "text_encoder")
+            words = mine.adapters.model.peft_config["one"].token_indices
+            encoder.resize_token_embeddings(max(words) + 1, mean_resizing=False)
+            loaded = PeftModel.from_pretrained(encoder, tmp_path / "saved" / "one")
+            start, *_, end = mine.adapters.generator.caption
+            assert torch.allclose(loaded(input_ids=torch.tensor([[start, *words, end]])).last_hidden_state, conditions_1LE, atol=1e-6)
+            return
+        noise_Nchw = mine.adapters.generator.noise(1, seed=1)
+        loaded = PeftModel.from_pretrained(UNet2DConditionModel.from_pretrained(folders["latents"] / "unet"), tmp_path / "saved" / "one")
+        said, ours = (unet(noise_Nchw, 500, encoder_hidden_states=conditions_1LE).sample for unet in (loaded, mine.adapters.generator.unet))
+        assert torch.allclose(said, ours, atol=1e-6)
+        with loaded.disable_adapter():
+            assert not torch.allclose(loaded(noise_Nchw, 500, encoder_hidden_states=conditions_1LE).sample, ours, atol=1e-3)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_steering_brings_the_guide_nearer_to_the_target(folders: dict[str, Path], kind: str) -> None:
     mine = painter(folders["trained"], kind)
@@ -125,6 +155,33 @@ def test_steering_brings_the_guide_nearer_to_the_target(folders: dict[str, Path]
     assert inked() < before
     assert facts["samples"] == 25 * 4
     assert facts["taken"] == {"dark": 25}
+
+
+def test_dreams_that_pass_one_by_one_each_learn(folders: dict[str, Path]) -> None:
+    """As many images are drawn, each from noise of its own; all at once is one pass."""
+    ends = []
+    for at_once in (0, 2, 1):
+        mine = painter(folders["pixels"], at_once=at_once)
+        for place, name in enumerate(("one", "two")):
+            mine.adapters.add(name, seed=place)
+        before = states(mine.adapters)
+        aims = [Aim("one", 1, 1, 0.0), Aim("two", 0, 0, 0.0)]
+        facts = steer(mine, aims, ink(), Goal(Objective(), stopper_of(FixedStop())), 3, seed=1)
+        assert facts["samples"] == 2 * 3 * 4
+        ends.append(states(mine.adapters))
+        assert not any(torch.equal(before[name], weight) for name, weight in ends[-1].items())
+    assert all(torch.equal(weight, ends[1][name]) for name, weight in ends[0].items())
+
+
+def test_what_is_no_number_is_told(folders: dict[str, Path]) -> None:
+    mine = painter(folders["pixels"])
+    mine.adapters.add("one", seed=1)
+    mine.adapters.check(["one"], 0.05)
+    with torch.no_grad():
+        mine.adapters.weights("one")[0][0] = torch.nan
+    with pytest.raises(DataError, match=r"dreamer.prompt_lr: one learned what is not a number at 0.05") as error:
+        mine.adapters.check(["one"], 0.05)
+    assert error.value.hint == "dreamer.prompt_lr = 0.005"
 
 
 @pytest.mark.parametrize("kind", KINDS)

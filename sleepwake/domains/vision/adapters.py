@@ -99,6 +99,16 @@ class Adapters:
         assert self.model is not None
         return dict(get_peft_model_state_dict(self.model, adapter_name=name, save_embedding_layers=False))
 
+    def check(self, names: Sequence[str], rate: float) -> None:
+        """See that some adapters that have learned are still numbers.
+
+        Raises:
+            DataError: one isn't.
+        """
+        for name in names:
+            if not all(bool(weight.isfinite().all()) for weight in self.weights(name)):
+                raise DataError(f"dreamer.prompt_lr: {name} learned what is not a number at {rate}", f"dreamer.prompt_lr = {rate / 10:g}")
+
     @property
     def bytes(self) -> int:
         """Of all adapters."""
@@ -127,7 +137,9 @@ class Adapters:
                 config.base_model_name_or_path = self.base().__dict__.get("name_or_path")
             state = load_peft_weights(str(folder / name), device="cpu")
             if not all(bool(tensor.isfinite().all()) for tensor in state.values()):
-                raise DataError(f"the adapter in {folder / name} holds what is not a number", "go back to an earlier commit of the run")
+                raise DataError(
+                    f"the adapter in {folder / name} holds what is not a number", "begin the run again, with a smaller dreamer.prompt_lr"
+                )
             self.adopt(self.base(), name, config, seed=0)
             set_peft_model_state_dict(self.model, state, adapter_name=name)
 

@@ -100,7 +100,8 @@ def dreamers(recipe: Any) -> Iterator[str]:
         return
     if dreamer.first == "class" or dreamer.begin == "draws":
         yield 'dreamer.fit: "none" leaves real classes without an adapter; write first = "random", begin = "noise" or "stored"'
-    if recipe.wake.replay.type == "generated" or recipe.challenger.type == "confusion" or recipe.evaluate.draws:
+    confused = recipe.challenger.type == "confusion" and dreamer.begin != "stored"  # there it is measured on stored images
+    if recipe.wake.replay.type == "generated" or confused or recipe.evaluate.draws:
         yield 'dreamer.fit: "none" leaves nothing to draw real classes with; write fit = "learner"'
 
 

@@ -18,8 +18,9 @@ from sleepwake.domains.vision.dreamer_settings import FixedStop, LearnedStop, Ob
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.learned_stop import Hindsight, Learned
 from sleepwake.domains.vision.networks import Classifier
-from sleepwake.domains.vision.pipelines import open_generator, where
+from sleepwake.domains.vision.pipelines import open_generator, places
 from sleepwake.domains.vision.stopping import Stopper, stopper_of
+from sleepwake.domains.vision.training import Shuffled, Source
 from sleepwake.domains.vision.tuning import Aim, Goal, Painter, Starts, invert, steer
 from sleepwake.domains.weights import fingerprint
 from sleepwake.errors import DataError
@@ -96,6 +97,9 @@ class DiffusionDreamer:
             self.painter = Painter(adapters_of(self.settings.adapter, opened), self.space, self.settings)
         return self.painter
 
+    def _fingerprint(self) -> str:
+        return " ".join(fingerprint(place) for place in places(self.settings.generator))
+
     def _starts(self) -> Starts | None:
         if self.settings.begin == "noise":
             return None
@@ -119,19 +123,26 @@ class DiffusionDreamer:
         steps, at = self.settings.fit_steps, seed_at(seed, "fit")
         if self.settings.fit == "learner":
             aims = [Aim(class_adapter(name), name, name, 0.0) for name in self.classes]
-            return steer(painter, aims, learner.net, Goal(Objective(), stopper_of(FixedStop())), steps, at)  # plain: it is no dream
-        if not new:
+            told = steer(painter, aims, learner.net, Goal(Objective(), stopper_of(FixedStop())), steps, at)  # plain: it is no dream
+        elif new:
+            images = [examples.take(examples.labels_N == name) for name in new]
+            told = invert(painter, [class_adapter(name) for name in new], images, steps, at)
+        else:
             return {"steps": 0, "samples": 0}
-        images = [examples.take(examples.labels_N == name) for name in new]
-        return invert(painter, [class_adapter(name) for name in new], images, steps, at)
+        painter.adapters.check([class_adapter(name) for name in self.classes], self.settings.prompt_lr)
+        return told
 
-    def source(self, classes: Sequence[int], namer: Classifier) -> Painted:
-        """A source of some classes; it can choose, so that nothing needs a name."""
+    def source(self, classes: Sequence[int], namer: Classifier) -> Source:
+        """A source of some classes; it can choose, so that nothing needs a name. Stored images where no adapter draws them."""
+        if self.settings.fit == "none":
+            stored: Shuffled = self.memory.of(classes)
+            return stored
         return Painted(self._opened(), tuple(classes), self.settings.pool)
 
     def draw(self, n: int, seed: int, classes: Sequence[int], namer: Classifier) -> Batch:
         """Draw n images in random order, as many of each class as can be."""
-        return Painted(self._opened(), tuple(classes)).draw(n, seed)
+        source = Painted(self._opened(), tuple(classes)) if self.settings.fit != "none" else self.source(classes, namer)
+        return source.draw(n, seed)
 
     def dream(self, challenges: Sequence[Challenge], learner: Any, seed: int) -> Batch:
         """Images of class a that lean towards b, for each challenge (a, b, distance).
@@ -156,6 +167,7 @@ class DiffusionDreamer:
             stopper = stopper_of(settings.stop)
         goal = Goal(settings.objective, stopper, statistics_2F, starts)
         steered = steer(painter, aims, learner.net, goal, settings.prompt_steps, seed_at(seed, "steer"))
+        painter.adapters.check([aim.name for aim in aims], settings.prompt_lr)
         self.taken = round(fmean(steered["taken"].values()), 6)
         for name in set(self.dreamed) - {aim.name for aim in aims}:
             painter.adapters.drop(name)
@@ -189,7 +201,7 @@ class DiffusionDreamer:
     def save(self, folder: Path) -> None:
         """A PEFT adapter a class and a pair, what they are for, and the generator's hash; the generator itself never changes."""
         names = [] if self.painter is None else self.painter.adapters.names
-        known = fingerprint(where(self.settings.generator)) if names else ""
+        known = self._fingerprint() if names else ""
         state = {"classes": self.classes, "dreamed": self.dreamed, "inventory": told(self.inventory), "adapters": names, "generator": known}
         save_json(state, folder / "dreamer.json")
         save_tensors({"statistics_2F": self.statistics_2F}, folder / "statistics.safetensors")
@@ -211,8 +223,8 @@ class DiffusionDreamer:
         self.hindsight.seen_TF, self.hindsight.good_T = past["seen_TF"], past["good_T"]
         if not state["adapters"]:
             return
-        place = where(self.settings.generator)
-        if fingerprint(place) != state["generator"]:
+        if self._fingerprint() != state["generator"]:
+            place = places(self.settings.generator)[0]
             raise DataError(
                 f"the frozen generator in {place} is another than the one that this run's adapters were made for",
                 "put the weights back with which the run began, or begin another run",

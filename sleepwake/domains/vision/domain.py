@@ -241,7 +241,8 @@ def placed(settings: Any, places: tuple[Path, ...]) -> Any:
     named = getattr(settings, "generator", None)
     if not isinstance(named, FolderGenerator):
         return settings
-    return settings.model_copy(update={"generator": named.model_copy(update={"folder": str(find(named.folder, places))})})
+    found = {key: str(find(folder, places)) for key, folder in (("folder", named.folder), ("lora", named.lora)) if folder}
+    return settings.model_copy(update={"generator": named.model_copy(update=found)})
 
 
 def _rounded(score: float | None) -> float | None:

@@ -100,6 +100,8 @@ class FolderGenerator(Settings):
     """A folder as diffusers' save_pretrained writes it: UNet2DConditionModel, CLIPTextModel, scheduler; a vae for latents."""
     folder: str
     """Absolute, or relative to where data are sought."""
+    lora: str = ""
+    """A folder of a LoRA that is fused into the UNet at opening, as diffusers' save_lora_weights writes it: with `sampler` "lcm" an LCM."""
 
 
 class HubGenerator(Settings):
@@ -111,6 +113,8 @@ class HubGenerator(Settings):
     """Such as "stabilityai/sd-turbo"."""
     revision: str = ""
     """A commit, so that the weights can't change under a run; empty: the newest."""
+    lora: str = ""
+    """Hub id of a LoRA that is fused into the UNet at opening, such as "latent-consistency/lcm-lora-sdv1-5"."""
 
 
 FrozenGenerator = Annotated[StrokesGenerator | FolderGenerator | HubGenerator, Field(discriminator="type")]
@@ -226,7 +230,9 @@ class DiffusionDreamer(Settings):
     last: int = Field(default=0, ge=0)
     """Gradients pass through so many of the last of them (Clark et al. 2024); 0: all."""
     checkpointing: bool = False
-    """Compute the UNet's activations twice in place of keeping them."""
+    """Compute the activations of UNet and decoder twice in place of keeping them."""
+    at_once: int = Field(default=0, ge=0)
+    """Dreams whose images pass the generator together while they are optimised; fewer take less memory; 0: all of a round."""
     first: Literal["class", "random"] = "class"
     """Where the adapter of a dream begins: at that of class a, or anywhere; with `prompt_steps` 0 it stays there (control)."""
     begin: Literal["noise", "draws", "stored"] = "noise"

@@ -58,10 +58,13 @@ class FrozenGenerator(nn.Module):
         """No weight learns, and none asks for a gradient; conditions that are given still get theirs."""
         self.requires_grad_(False).eval()
         self.zero_grad()
-        self.unet.disable_gradient_checkpointing()  # the parts may be another generator's too
-        if self.checkpointing:
-            self.unet.enable_gradient_checkpointing()
-            self.unet.train()  # diffusers checkpoints in training only; these networks have no dropout that would notice
+        for part in (self.unet, self.vae):
+            if part is None:
+                continue
+            part.disable_gradient_checkpointing()  # the parts may be another generator's too
+            if self.checkpointing:
+                part.enable_gradient_checkpointing()
+                part.train()  # diffusers checkpoints in training only; these networks have no dropout that would notice
 
     @property
     def device(self) -> torch.device:

@@ -41,8 +41,8 @@ class MixDreamer:
 
     def source(self, classes: Sequence[int], namer: Classifier) -> Shuffled:
         """What is stored of some classes."""
-        stored: Batch = self.memory.all()
-        return Shuffled(stored.take(torch.isin(stored.labels_N, torch.tensor(classes, device=self.space.device))))
+        stored: Shuffled = self.memory.of(classes)
+        return stored
 
     def draw(self, n: int, seed: int, classes: Sequence[int], namer: Classifier) -> Batch:
         """N of them."""

@@ -10,8 +10,8 @@ from torch import Tensor
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.records import Verdicts
 
-ROWS, COLUMNS, SIZE, FRAME, MARGIN, GAP = 8, 12, 40, 3, 74, 12
-"""Challenges, dreams of each, pixels of a dream's side, of its frame, of the text at the left, and between classes and dreams."""
+COLUMNS, SIZE, FRAME, MARGIN, GAP = 12, 40, 3, 74, 12
+"""Dreams of each challenge at most, pixels of a dream's side, of its frame, of the text at the left, and between classes and dreams."""
 ACCEPTED, REJECTED, ABSTAINED = (46, 125, 50), (198, 40, 40), (150, 150, 150)
 
 
@@ -28,7 +28,7 @@ def contact_sheet(file: Path, space: Space, material: Batch, verdicts: Verdicts,
     assert material.lures_N is not None
     assert material.distances_N is not None
     keys = list(zip(material.labels_N.tolist(), material.lures_N.tolist(), material.distances_N.tolist(), strict=True))
-    rows = list(dict.fromkeys(keys))[:ROWS]
+    rows = list(dict.fromkeys(keys))
     if not rows:
         return []
     cell = SIZE + 2 * FRAME + 2
@@ -56,7 +56,7 @@ def contact_sheet(file: Path, space: Space, material: Batch, verdicts: Verdicts,
     caption = (
         f"Two classes, and dreams of the first leaning towards the second, with the distance: {counts['accepted']} of {counts['judged']} "
         "accepted (green), "
-        f"{counts['rejected']} rejected (red), {counts['abstained']} abstained from (grey)"
+        f"{counts['rejected']} rejected (red), {counts['abstained']} abstained from (grey); at most {COLUMNS} of each row are shown"
     )
     return [{"file": f"{file.parent.name}/{file.name}", "caption": caption}]
 

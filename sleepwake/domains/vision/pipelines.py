@@ -2,6 +2,8 @@
 
 import copy
 import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import diffusers
 import torch
 import transformers
+from diffusers.loaders import StableDiffusionLoraLoaderMixin
 from torch import nn
 
 from sleepwake.domains import tensors
@@ -21,7 +24,8 @@ from sleepwake.errors import DataError
 STROKES = Path(__file__).parent / "strokes_generator"
 """What `stroke_training` has made."""
 NEEDED = ("unet", "text_encoder", "scheduler")
-UNETS, ENCODERS = ("UNet2DConditionModel",), ("CLIPTextModel",)
+KINDS = {"unet": "UNet2DConditionModel", "text_encoder": "CLIPTextModel", "vae": "AutoencoderKL"}
+"""The classes of a generator's parts that are known."""
 for library in (diffusers, transformers):
     library.utils.logging.disable_progress_bar()  # the program has its own
 KNOWN = 'dreamer.generator = { type = "strokes" }, or a folder with a UNet2DConditionModel, a CLIPTextModel and a scheduler'
@@ -33,39 +37,48 @@ def open_generator(settings: DiffusionDreamer, device: torch.device) -> FrozenGe
     Raises:
         DataError: it can't be had, or isn't of the kind that is needed.
     """
-    parts = _parts(where(settings.generator), str(device))
+    parts = _parts(places(settings.generator), str(device))
+    vectors = getattr(settings.adapter, "vectors", 0)
+    room = parts.encoder.config.max_position_embeddings - len(parts.caption)
+    if vectors > room:
+        raise DataError(f"dreamer.adapter.vectors: {vectors} don't fit the generator's captions", f"dreamer.adapter.vectors = {room}")
     if settings.adapter.type != "prompt":
         parts = copy.deepcopy(parts)
     return FrozenGenerator(parts, settings.sampler, settings.denoising, settings.checkpointing)
 
 
-def where(generator: StrokesGenerator | FolderGenerator | HubGenerator) -> Path:
-    """The generator's folder on this machine; a hub id is fetched first.
+def places(generator: StrokesGenerator | FolderGenerator | HubGenerator) -> tuple[Path, ...]:
+    """The generator's folder on this machine, and that of the LoRA that is fused into it where there is one; hub ids are fetched first.
 
     Raises:
         DataError: the hub can't be reached, or doesn't have it.
     """
     if isinstance(generator, StrokesGenerator):
-        return STROKES
+        return (STROKES,)
     if isinstance(generator, FolderGenerator):
-        return Path(generator.folder)
+        return tuple(Path(folder) for folder in (generator.folder, generator.lora) if folder)
     wanted = (
         "model_index.json",
         *(f"{part}/*.{kind}" for part in (*NEEDED, "vae", "tokenizer") for kind in ("json", "safetensors", "txt")),
     )
-    return fetched("dreamer.generator", generator.id, generator.revision, wanted)
+    found = fetched("dreamer.generator", generator.id, generator.revision, wanted)
+    return (found, fetched("dreamer.generator", generator.lora, "", ("*.safetensors",))) if generator.lora else (found,)
 
 
 @lru_cache(maxsize=1)
-def _parts(folder: Path, device: str) -> Parts:
-    """Read a folder, once for all minds of a process: nothing in it ever changes."""
+def _parts(where: tuple[Path, ...], device: str) -> Parts:
+    """Read a generator, once for all minds of a process: nothing in it ever changes."""
+    folder, *loras = where
     index = _index(folder)
-    with torch.device("cpu"):
+    with torch.device("cpu"), _told(folder):
         unet = _read(diffusers.UNet2DConditionModel, folder / "unet")
         encoder = _read(SoftPromptClip, folder / "text_encoder")
         scheduler = diffusers.DDPMScheduler.from_pretrained(folder / "scheduler")
-        vae = _read(getattr(diffusers, index["vae"][1]), folder / "vae") if index.get("vae", [None])[0] else None
-    parts = Parts(unet, encoder, scheduler, _caption(folder, encoder), vae)
+        vae = _read(diffusers.AutoencoderKL, folder / "vae") if "vae" in index else None
+        parts = Parts(unet, encoder, scheduler, _caption(folder, index, encoder), vae)
+    for lora in loras:
+        with torch.device("cpu"), _told(lora):
+            _fuse(unet, lora)
     _check_sizes(folder, parts)
     for part in (unet, encoder, vae):
         if part is not None:
@@ -73,21 +86,35 @@ def _parts(folder: Path, device: str) -> Parts:
     return parts
 
 
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """What the libraries raise where a folder can't be read, as the user's mistake."""
+    try:
+        yield
+    except DataError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise DataError(f"dreamer.generator: {folder} can't be read: {error}", "fetch or write that folder again") from error
+
+
 def _index(folder: Path) -> dict[str, Any]:
+    """The parts that a folder says it has, by name: library and class."""
     file = folder / "model_index.json"
     if not file.is_file():
         raise DataError(f"dreamer.generator: {folder} holds no model_index.json, so it is no folder of diffusers", KNOWN)
-    index: dict[str, Any] = json.loads(file.read_text())
-    for part in NEEDED:
-        if part not in index or not (folder / part).is_dir():
+    with _told(folder):
+        index: dict[str, Any] = json.loads(file.read_text())
+    parts = {part: kind for part, kind in index.items() if isinstance(kind, list) and kind[0]}
+    for part in (*NEEDED, *(part for part in ("vae", "tokenizer") if part in parts)):
+        if part not in parts or not (folder / part).is_dir():
             raise DataError(f"dreamer.generator: {folder} ({index.get('_class_name')}) has no {part}", KNOWN)
-    for part, kinds in (("unet", UNETS), ("text_encoder", ENCODERS)):
-        if index[part][1] not in kinds:
-            raise DataError(f"dreamer.generator: the {part} in {folder} is a {index[part][1]}; only {', '.join(kinds)} is known", KNOWN)
+    for part, kind in KINDS.items():
+        if part in parts and parts[part][1] != kind:
+            raise DataError(f"dreamer.generator: the {part} in {folder} is a {parts[part][1]}; only {kind} is known", KNOWN)
     for part in ("text_encoder_2", "transformer", "prior"):
-        if index.get(part, [None])[0]:
+        if part in parts:
             raise DataError(f"dreamer.generator: {folder} ({index.get('_class_name')}) has a {part}, which is not known", KNOWN)
-    return index
+    return parts
 
 
 def _read(kind: Any, folder: Path) -> nn.Module:
@@ -96,16 +123,24 @@ def _read(kind: Any, folder: Path) -> nn.Module:
             f"dreamer.generator: {folder} holds no safetensors; pickled weights are never read",
             "write it again with save_pretrained(..., safe_serialization=True)",
         )
-    try:
-        module: nn.Module = kind.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
-        raise DataError(f"dreamer.generator: {folder} can't be read: {error}", "fetch or write that folder again") from error
+    module: nn.Module = kind.from_pretrained(folder, torch_dtype=torch.float32, use_safetensors=True, local_files_only=True)
     return module
 
 
-def _caption(folder: Path, encoder: Any) -> tuple[int, ...]:
-    """Ids of a caption without words: what the tokenizer says, or the end alone where there is none."""
-    if (folder / "tokenizer").is_dir():
+def _fuse(unet: Any, folder: Path) -> None:
+    """Add a LoRA, as diffusers' `save_lora_weights` writes it, to the UNet's weights for good, such as one that makes it an LCM."""
+    read = {"use_safetensors": True, "local_files_only": True, "return_lora_metadata": True}
+    state, alphas, metadata = StableDiffusionLoraLoaderMixin.lora_state_dict(str(folder), **read)
+    if other := sorted({key.split(".")[0] for key in state} - {"unet"}):
+        raise DataError(f"dreamer.generator: the LoRA in {folder} changes {', '.join(other)}; only the UNet's is known", "one of a UNet")
+    StableDiffusionLoraLoaderMixin.load_lora_into_unet(state, alphas, unet, metadata=metadata)
+    unet.fuse_lora()
+    unet.unload_lora()
+
+
+def _caption(folder: Path, index: Mapping[str, Any], encoder: Any) -> tuple[int, ...]:
+    """Ids of a caption without words: what the tokenizer says, or the end alone of a generator that has none."""
+    if "tokenizer" in index:
         return tuple(transformers.CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)("").input_ids)
     return (encoder.config.eos_token_id,)
 

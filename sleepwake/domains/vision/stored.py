@@ -1,5 +1,6 @@
 """Memory of stored images: how many, which, and what is learned of them again."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +69,11 @@ class ExactMemory:
             )
         chosen_N = torch.randint(len(images_NCHW), (n,), generator=generator(seed), device="cpu")
         return images_NCHW[chosen_N.to(images_NCHW.device)].float() / 255
+
+    def of(self, classes: Sequence[int]) -> Shuffled:
+        """What is stored of some classes."""
+        stored = self.all()
+        return Shuffled(stored.take(torch.isin(stored.labels_N, torch.tensor(classes, device=self.space.device))))
 
     def all(self) -> Batch:
         """Everything that is stored."""

@@ -174,12 +174,13 @@ def steer(painter: Painter, aims: Sequence[Aim], net: Classifier, goal: Goal, st
     optimizer = adam([weight for mine in weights.values() for weight in mine], settings.prompt_lr)
     going, losses, samples = list(aims), dict[str, list[float]](), 0
     taken = {aim.name: steps for aim in aims}
-    for step in range(steps):
-        images_PNCHW = painter.paint_aims(going, settings.prompt_batch, seed_at(seed, step), goal.starts)
-        samples += images_PNCHW.shape[0] * images_PNCHW.shape[1]
+
+    def descend_on(some: Sequence[Aim], step: int, seed: int) -> None:
+        """Add the gradients of some aims; those that are done go no further."""
+        images_PNCHW = painter.paint_aims(some, settings.prompt_batch, seed, goal.starts)
         features_PNF = guide.body.onward(images_PNCHW.flatten(0, 1), "").unflatten(0, images_PNCHW.shape[:2])
         terms: list[Tensor] = []
-        for aim, features_NF, images_NCHW in zip(list(going), features_PNF, images_PNCHW.detach(), strict=True):
+        for aim, features_NF, images_NCHW in zip(some, features_PNF, images_PNCHW.detach(), strict=True):
             logits_NR = guide.rate(features_NF)
             shape, lure = (guide.classes.index(name) for name in (aim.shape, aim.lure))
             if goal.stopper.done(Sight(aim.name, logits_NR.detach().softmax(dim=1), shape, lure, images_NCHW)):
@@ -188,10 +189,17 @@ def steer(painter: Painter, aims: Sequence[Aim], net: Classifier, goal: Goal, st
                 continue
             terms.append(loss_of(goal.objective, logits_NR, features_NF, targets[aim.name], weights[aim.name], goal.statistics_2F))
             losses.setdefault(aim.name, []).append(terms[-1].item())
-        if not terms:
-            break
+        if terms:
+            torch.stack(terms).sum().backward()
+
+    for step in range(steps):
         optimizer.zero_grad()
-        torch.stack(terms).sum().backward()
+        samples += len(going) * settings.prompt_batch
+        before, most = list(going), settings.at_once or len(going)
+        for first in range(0, len(before), most):
+            descend_on(before[first : first + most], step, seed_at(seed, step, first) if first else seed_at(seed, step))
+        if not going:
+            break
         optimizer.step()
     ends = {key: [by_step[place] for by_step in losses.values()] for key, place in (("loss_first", 0), ("loss_last", -1))}
     told = {key: round(fmean(values), 6) for key, values in ends.items() if values}
