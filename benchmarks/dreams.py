@@ -34,7 +34,7 @@ GENERATED = (
     ' end_factor=0.02, denoising=4, pool=500, prompt_steps=10, dreams=32, stop={type="learned"}}',
 )
 """Replay from a LoRA a class, fitted on its only day, in place of stored images; dreams begin at noise."""
-COMPUTE = 10
+COMPUTE = 16
 """So many times the steps take at least the seconds of a run with dreams, on either data set (seed 100)."""
 POOR = Path("checkpoints/poor-generator")
 """A generator trained for a twentieth of the steps, by the recorded command; made where it is missing."""

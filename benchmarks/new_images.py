@@ -6,27 +6,35 @@ For each run folder, 100 dreams of each dreamed class that its last commit has a
 about (all of them where classes are recognised). Wanted: under 10 % taken for a known class with a confidence over 0.9, by judges that have
 learned the known classes' real images and that there are images of no class; at least 90 % of the other half recognised by a classifier of
 one half; near-duplicates under 2 %; at least 80 % below the 95th percentile of the denoising error of the generator's own drawings. Beside it
-what a classifier that knows nothing but the classes says, and what both say of real images and of uniform noise.
+what judges say that have seen images of another data set in place of those made (mixtures, drawings), what a classifier that knows nothing
+but the classes says, and what all of them say of dreams that were not accepted too, of real images and of uniform noise. Ledger:
+benchmarks/results/new_images.jsonl, a line a run.
 """
 
 import argparse
+import json
 import time
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from sleepwake import session
 from sleepwake.domains.tensors import generator
+from sleepwake.domains.vision.data_sets import npz
 from sleepwake.domains.vision.dream_measures import Informed, duplicates, like_drawings, recognised, taken_for_known
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer
-from sleepwake.domains.vision.images import Batch
+from sleepwake.domains.vision.images import Batch, Space, fitted
 from sleepwake.domains.vision.pipelines import open_generator
+from sleepwake.domains.vision.stream_settings import NpzStream
 from sleepwake.seeds import seed as seed_at
 
 EACH = 100
+LEDGER = Path("benchmarks/results/new_images.jsonl")
 
 
-def measured(path: Path, data: Path) -> dict[str, str | float]:
+def measured(path: Path, data: Path, others: Path) -> dict[str, Any]:
     """The figures of a run's dreams, and of real images of its stream."""
     opened = session.reopen(path, None, "cpu", data, print, time.monotonic())
     folder, domain, recipe = opened.folder, opened.domain, opened.recipe
@@ -42,31 +50,31 @@ def measured(path: Path, data: Path) -> dict[str, str | float]:
         with torch.no_grad():
             images_PNCHW = mind.dreamer.again(names, EACH, seed_at(recipe.seed, "measure"))
         labels_N = torch.tensor(names).repeat_interleave(EACH)
-        verdicts = mind.judge.verdicts(Batch(images_PNCHW.flatten(0, 1), labels_N), 1)
-        accepted_N = torch.tensor(verdicts.accepted)
+        accepted_N = torch.tensor(mind.judge.verdicts(Batch(images_PNCHW.flatten(0, 1), labels_N), 1).accepted)
         accepted_NCHW = images_PNCHW.flatten(0, 1)[accepted_N]
         known = mind.learner.net.real
         with domain.guard.audit():
             learned = [task for task in domain.tasks if set(domain.space.ids(task.parts)) <= set(known)]
-            first, *rest = [domain.examples(task) for task in learned]
+            examples = reduce(Batch.concat, [domain.examples(task) for task in learned])
             tests = torch.cat([domain.stream.test(domain.stream.of(task)).images_NCHW for task in learned])
             oracle = domain.oracle()
-        examples = first
-        for batch in rest:
-            examples = examples.concat(batch)
-        judge = Informed.of(examples, domain.space, 1)
         noise_NCHW = torch.rand(tests.shape, generator=generator(1), device="cpu")
-        asked = {"": accepted_NCHW, "real": tests, "noise": noise_NCHW}
-        knows = {f"{name} known".strip(): round(taken_for_known(judge, images, known), 4) for name, images in asked.items()}
-        plain = {f"{name} known, plain".strip(" ,"): round(taken_for_known(oracle, images, known), 4) for name, images in asked.items()}
+        asked = {"": accepted_NCHW, "all": images_PNCHW.flatten(0, 1), "real": tests, "noise": noise_NCHW}
+        informed = Informed.of(examples, domain.space, 1)
+        elsewhere = Informed.of(examples, domain.space, 1, others_NCHW=pictures(others, domain.space))
+        judges = {"": informed, ", by others": elsewhere, ", plain": oracle}
+        told = {
+            f"{name} known{kind}".strip(): round(taken_for_known(judge, images, known), 4)
+            for kind, judge in judges.items()
+            for name, images in asked.items()
+        }
         settings = recipe.dreamer if isinstance(recipe.dreamer, DiffusionDreamer) else DiffusionDreamer(type="diffusion")
         model = open_generator(settings, torch.device("cpu"))
         return {
             "run": path.name,
             "classes": len(names),
             "accepted": round(float(accepted_N.float().mean()), 4),
-            **knows,
-            **plain,
+            **told,
             "recognised": round(recognised(images_PNCHW, domain.space, 1), 4),
             "duplicates": round(duplicates(accepted_NCHW), 4),
             "like drawings": round(like_drawings(model, accepted_NCHW[:400], 1), 4),
@@ -77,14 +85,25 @@ def measured(path: Path, data: Path) -> dict[str, str | float]:
         folder.release()
 
 
+def pictures(file: Path, space: Space) -> torch.Tensor:
+    """Five thousand training images of another data set, at the size of a stream's."""
+    (images,) = npz(NpzStream(type="npz", data=str(file)), ())
+    few_NHWC = torch.from_numpy(images.train_NHWC[:5000])
+    return fitted(few_NHWC.permute(0, 3, 1, 2).float() / images.white, space.shape)
+
+
 def main() -> None:
-    """Print a line a run."""
+    """Print a line a run, and add it to the ledger."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--others", default="fashion_mnist.npz", help="images of no class, for judges that know of them")
     args = parser.parse_args()
     for path in args.runs:
-        print(measured(path, args.data), flush=True)
+        line = json.dumps(measured(path, args.data, args.data / args.others))
+        print(line, flush=True)
+        with LEDGER.open("a") as file:
+            file.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -71,6 +71,9 @@ def test_an_informed_judge_knows_that_there_are_images_of_no_class() -> None:
     assert taken_for_known(judge, real, [0, 1]) > 0.9
     assert taken_for_known(judge, strange, [0, 1]) < 0.1
     assert taken_for_known(plain, strange, [0, 1]) > 0.5
+    elsewhere = Informed.of(halves(40), space, seed=1, steps=60, others_NCHW=strange)
+    assert taken_for_known(elsewhere, real, [0, 1]) > 0.9
+    assert taken_for_known(elsewhere, strange, [0, 1]) < 0.1
 
 
 def test_classes_that_differ_are_recognised_and_equal_ones_are_not() -> None:

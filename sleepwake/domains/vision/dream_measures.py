@@ -7,6 +7,7 @@ classes and of noise stands beside what it says of dreams.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from sleepwake.domains.vision.images import Batch, Space, fitted
 from sleepwake.domains.vision.networks import Classifier, Solver
 from sleepwake.domains.vision.novelty import near
 from sleepwake.domains.vision.strangers import Strangers
-from sleepwake.domains.vision.training import Shuffled, Term, train
+from sleepwake.domains.vision.training import Shuffled, Source, Term, train
 from sleepwake.domains.vision.wake_settings import MlpLearner
 from sleepwake.seeds import seed as seed_at
 
@@ -41,15 +42,26 @@ class Informed:
     members: tuple[Classifier, ...]
 
     @classmethod
-    def of(cls, examples: Batch, space: Space, seed: int, steps: int = STEPS) -> "Informed":
-        """Train them on the examples' classes; `space` must have room for a dreamed class, whose row says "none of these"."""
+    def of(cls, examples: Batch, space: Space, seed: int, steps: int = STEPS, others_NCHW: Tensor | Literal["made"] = "made") -> "Informed":
+        """Train them on the examples' classes and on images of no class.
+
+        Args:
+            examples: labelled images.
+            space: it must have room for a dreamed class, whose row says "none of these".
+            seed: of weights and draws.
+            steps: optimizer steps of each.
+            others_NCHW: images of no class, such as those of another data set; "made": of the examples and of drawings (`Strangers`).
+        """
         stranger, known, members = len(space.classes), examples.labels_N.unique().tolist(), []
         assert space.dreams, "no room for a row"
         source = Shuffled(examples)
+        strangers: Source = Strangers(source, space, stranger)
+        if isinstance(others_NCHW, Tensor):
+            strangers = Shuffled(Batch(others_NCHW, torch.full((len(others_NCHW),), stranger, device=space.device)))
         for place in range(MEMBERS):
             net = Classifier(RECOGNISER, space, seed_at(seed, "informed", place))
             net.grow([*known, stranger], seed_at(seed, "informed", place, "rows"))
-            terms = [Term(1 - STRANGERS, source, BATCH), Term(STRANGERS, Strangers(source, space, stranger), BATCH)]
+            terms = [Term(1 - STRANGERS, source, BATCH), Term(STRANGERS, strangers, BATCH)]
             train(net, terms, steps, LR, seed_at(seed, "informed", place, "train"))
             members.append(net)
         return cls(tuple(members))
