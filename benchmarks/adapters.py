@@ -18,8 +18,17 @@ from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
 LEDGER = Path("benchmarks/results/adapters.jsonl")
 SMALL = ("stream.side=16", "evaluate.draws=100")
 ALIKE = ('learner={type="cnn"}', "wake.steps=4000")
+DREAMS = (
+    "policy.nights=1", 'morning.probes="kept"', "domain.kept_probes=10", 'challenger={type="random", pairs=12, distance=1.0, nearer=0.05}',
+    'judge={type="novelty"}', 'sleep.stages=["challenge", "dream", "judge", "rehearse"]', "sleep.rounds=1",
+    'sleep.rehearse={type="classes", slots=8, steps=300, batch=64, share=0.8, recall=2.0, renew=true}',
+    "wake.dreams={weight=0.2, batch=32, pool=64, recall=3.0}", "evaluate.remap=true", "dreamer.prompt_steps=10", "dreamer.prompt_batch=8",
+    'dreamer.stop={type="learned"}',
+)  # fmt: skip
+"""The nights of vision/dream-digits, from noise."""
 ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "adapters": ("vision/adapters-split-mnist", ()),
+    "adapters, dreams": ("vision/adapters-split-mnist", DREAMS),
     "adapters, mlp": ("vision/adapters-split-mnist", ('learner={type="mlp", hidden=[400, 400]}', "wake.steps=2000")),
     "dgr": ("vision/dgr-split", ('method="dgr"', *SMALL)),
     "dgr-distill": ("vision/dgr-split", ('method="dgr-distill"', *SMALL)),

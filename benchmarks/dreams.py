@@ -11,6 +11,7 @@ oracle, mapping without dreams and equal compute by a paired 95 % interval; labe
 """
 
 import argparse
+import os
 import subprocess
 import sys
 from functools import reduce
@@ -82,7 +83,7 @@ def settings(recipe: str, name: str, budget: int = 0) -> tuple[str, ...]:
     """An arm's settings for a recipe: as many steps by day as the recipe has by day and night, another data set, a place, a buffer."""
     checked = recipes.load(recipebook.find(recipe), (), 0)
     more = checked.wake.steps + checked.sleep.rounds * checked.sleep.rehearse.steps
-    said = {"<more>": str(more), "<seconds>": str(COMPUTE * more), "<others>": OTHERS.get(recipe, ""), "<poor>": str(POOR.resolve())}
+    said = {"<more>": str(more), "<seconds>": str(COMPUTE * more), "<others>": OTHERS.get(recipe, ""), "<poor>": POOR.name}
     filled = tuple(reduce(lambda told, mark: told.replace(mark, said[mark]), said, line) for line in ARMS[name])
     return (*filled, f"wake.replay.budget={budget}") if budget else filled
 
@@ -135,6 +136,7 @@ def main() -> None:
     if not args.only_print and "a poor generator" in args.arms and not POOR.exists():
         make = ["-m", "sleepwake.domains.vision.stroke_training", "--steps", "300", "--out", str(POOR)]
         subprocess.run([sys.executable, *make], check=True)
+    os.environ["SLEEPWAKE_DATA"] = str(POOR.parent.resolve())  # looked through after --data, so that no recipe holds this machine's paths
     for recipe, budget in product(args.recipes, args.budgets):
         arms = [Arm(recipe, seed, settings(recipe, name, budget)) for seed in seeds for name in args.arms]
         if not args.only_print:

@@ -24,18 +24,34 @@ RUNS = Path("checkpoints/nights")
 GUARDED = ("sleep.rehearse.niche=2",)
 FRESH = 'sleep.consolidate={type="seed", larger={width=160, layers=4, heads=4}, each=1000, seed_steps=4000, polish=40}'
 """Of 1.03 million random weights instead of the small one's with new units beside."""
+CLIMB, TWO = "language/frontier-grpo", ("policy.nights=2",)
+SUPERVISED = ('sleep.rehearse={type="supervised", easy=0.3}', "dreamer.attempts=5")
+EQUAL = ("policy.nights=0", "wake.steps=13060", 'morning.probes="none"')
+"""Two nights of seed 0 count 0.994 M tokens in rehearsal and 0.407 M in consolidation (`tokens` of the journal's stages). In rehearsal an
+attempt counts once, and is trained on in three passes with a problem as long as itself before it: six times as many, 6.37 M with
+consolidation (generous: recalled lines are among them, which are trained on once; but attempts are also sampled and read by a reference). A
+step by day is 64 lines of 9 tokens: 11,060 steps beside the day's 2,000. The nights' seconds would give 12,150."""
+REPLAYED = (
+    'wake.replay={type="exact"}',
+    'sleep.stages=["consolidate"]',
+    'sleep.consolidate={type="distil", rate=3e-4, lines="stored", steps=3686}',
+)
+"""Nights on stored lines of the day alone, by their own answers and dusk's word: half of those tokens a night, 96 lines of 9 a step."""
 ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "grpo": ("language/frontier-grpo", ()),
-    "grpo: supervised": ("language/frontier-grpo", ('sleep.rehearse={type="supervised", easy=0.3}', "dreamer.attempts=5")),
-    "grpo: random reward": ("language/frontier-grpo", ('judge={type="random"}',)),
+    "grpo": (CLIMB, ()),
+    "grpo: supervised": (CLIMB, SUPERVISED),
+    "grpo: random reward": (CLIMB, ('judge={type="random"}',)),
     "frontier": ("language/frontier", ()),
     "frontier: random reward": ("language/frontier-random", ()),
-    "frontier: oracle": ("language/frontier", ('judge={type="oracle"}',)),
-    "frontier: no nights, equal compute": ("language/frontier", ("policy.nights=0", "wake.steps=6000", 'morning.probes="none"')),
-    "frontier: no consolidation": ("language/frontier", ('sleep.stages=["challenge", "dream", "judge", "rehearse"]',)),
-    "frontier: no challenger": ("language/frontier", ('challenger={type="even"}',)),
-    "frontier: no dreams": ("language/frontier", ('sleep.stages=["consolidate"]',)),
-    "frontier: no guards": ("language/frontier", ("morning.tolerance=1",)),
+    "arms: full": (CLIMB, TWO),
+    "arms: random reward": (CLIMB, (*TWO, 'judge={type="random"}')),
+    "arms: oracle reward": (CLIMB, (*TWO, 'judge={type="oracle"}')),
+    "arms: no RL": (CLIMB, (*TWO, *SUPERVISED)),
+    "arms: no challenger": (CLIMB, (*TWO, 'challenger={type="even", level=5, problems=100}')),  # the first above the day's, all along
+    "arms: no dreams": (CLIMB, (*TWO, *REPLAYED)),
+    "arms: no consolidation": (CLIMB, (*TWO, 'sleep.stages=["challenge", "dream", "judge", "rehearse"]')),
+    "arms: no guards": (CLIMB, (*TWO, "morning.tolerance=1")),
+    "arms: no nights, equal compute": (CLIMB, EQUAL),
     "challenger: ladder": ("language/judges", ()),
     "challenger: learned": ("language/learned-challenger", ()),
     "dreams by gradient": ("language/judges", ("sleep.rehearse.keep=0.5",)),
