@@ -2,6 +2,7 @@
 
     python benchmarks/dreams.py --data ../shared/data            # run what the ledger lacks, then print
     python benchmarks/dreams.py --print
+    python benchmarks/dreams.py --commands                       # each control as a command of its own
     python benchmarks/dreams.py --recipes vision/dream-digits --seeds 100   # one seed, to settle settings on
     python benchmarks/dreams.py --recipes vision/dream-nic vision/dream-wrong --arms dreams "mapping without dreams" ER     # other streams
     python benchmarks/dreams.py --budgets 10 20 --arms dreams "dreams, and the least new practised" "labels of the class dreamed from" ER
@@ -12,6 +13,7 @@ oracle, mapping without dreams and equal compute by a paired 95 % interval; labe
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 from functools import reduce
@@ -125,6 +127,7 @@ def main() -> None:
     """Run what is missing, print a table for each recipe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--print", action="store_true", dest="only_print")
+    parser.add_argument("--commands", action="store_true", help="print each arm as a command, and run nothing")
     parser.add_argument("--data", default="../shared/data")
     parser.add_argument("--seeds", default="0-4")
     parser.add_argument("--jobs", type=int, default=1)
@@ -133,6 +136,11 @@ def main() -> None:
     parser.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS), metavar="ARM")
     args = parser.parse_args()
     seeds = parse_seeds(args.seeds)
+    if args.commands:
+        for recipe, budget, name in product(args.recipes, args.budgets, args.arms):
+            said = "".join(f" --set {shlex.quote(line)}" for line in settings(recipe, name, budget))
+            print(f"# {name}\nsleepwake run {recipe} --data {args.data}{said}")
+        return
     if not args.only_print and "a poor generator" in args.arms and not POOR.exists():
         make = ["-m", "sleepwake.domains.vision.stroke_training", "--steps", "300", "--out", str(POOR)]
         subprocess.run([sys.executable, *make], check=True)
