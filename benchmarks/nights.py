@@ -26,7 +26,7 @@ FRESH = 'sleep.consolidate={type="seed", larger={width=160, layers=4, heads=4}, 
 """Of 1.03 million random weights instead of the small one's with new units beside."""
 CLIMB, TWO = "language/frontier-grpo", ("policy.nights=2",)
 SUPERVISED = ('sleep.rehearse={type="supervised", easy=0.3}', "dreamer.attempts=5")
-EQUAL = ("policy.nights=0", "wake.steps=13060", 'morning.probes="none"')
+EQUAL = ("policy.nights=0", "wake.steps=13060")
 """Two nights of seed 0 count 0.994 M tokens in rehearsal and 0.407 M in consolidation (`tokens` of the journal's stages). In rehearsal an
 attempt counts once, and is trained on in three passes with a problem as long as itself before it: six times as many, 6.37 M with
 consolidation (generous: recalled lines are among them, which are trained on once; but attempts are also sampled and read by a reference). A

@@ -65,7 +65,7 @@ def main() -> None:
         easy = [line.problem for line in easy_lines(mind, domain.stream.levels, derive(seed, "easy"))]
         easy = [problem for problem in easy if mind.judge.can_tell(problem)]
         valid = list(material.select(accepted.accepted).by_problem())
-        return domain.rehearsal._prompts(valid, easy, Random(derive(seed, "prompts")))  # type: ignore[attr-defined, no-any-return]
+        return domain.rehearsal._prompts(valid, easy, [], Random(derive(seed, "prompts")))  # type: ignore[attr-defined, no-any-return]
 
     def ours(seed: int) -> int:
         twin = mind.learner.copy()

@@ -13,6 +13,8 @@ MIND = ("learner", "dreamer", "challenger", "judge")
 MEMORY = ("images", "generator", "adapters", "snapshots")
 AHEAD = ("gem", "masked", "remap", "probe", "speed")
 AUDIT = ("day", "night", "round", "judge", "judged", "accepted", "precision", "recall", "abstained", "goodhart")
+COMPARED = ("flips", "cycles", "length_bias")
+"""What is told beyond it of a judge that compares."""
 
 
 def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, run_folder_bytes: int) -> dict[str, Any]:
@@ -75,10 +77,15 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "bytes": _bytes(events) | {"run_folder": run_folder_bytes},
         "draws": [{"day": event["day"], "agreement": event["agreement"]} for event in of(events, "evaluated", what="draws")],
         "frontier": _frontier(events, start.get("task_parts", ())),
-        "judge_audit": [{key: event.get(key) for key in AUDIT} for event in of(events, "evaluated", what="judge")],
+        "judge_audit": [_audited(event) for event in of(events, "evaluated", what="judge")],
         "gate_audit": {"nights": len(gates), "agrees": sum(gates)},
         "boundary": next((event["boundary"] for event in reversed(list(of(events, "measured")))), {}),
     }
+
+
+def _audited(event: Event) -> dict[str, Any]:
+    """A round's audit of its judge."""
+    return {key: event.get(key) for key in AUDIT} | {key: event[key] for key in COMPARED if key in event}
 
 
 def homes(tests: Sequence[str], tasks: Sequence[str], parts: Sequence[Sequence[str]]) -> list[int]:

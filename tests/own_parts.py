@@ -17,13 +17,13 @@ class Lenient(Untaught):
         return Verdicts((1.0,) * len(material), ("",) * len(material))
 
 
-class Strict(Metamorphic):
-    """The metamorphic judge, but every relation must hold."""
+class Easy(Metamorphic):
+    """The metamorphic judge, but one relation of three is enough."""
 
     def __init__(self, settings, families, guard, fresh):
         from sleepwake.domains.language.judge_settings import Metamorphic as Settings
 
-        super().__init__(Settings(threshold=1.0), families, guard, fresh)
+        super().__init__(Settings(threshold=0.3), families, guard, fresh)
 
 
 def few(settings, places):

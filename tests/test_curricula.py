@@ -3,14 +3,19 @@
 from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
+from days import contents
 from pydantic import TypeAdapter
 
+from sleepwake.domains import load_class
 from sleepwake.domains.language import night_settings
-from sleepwake.domains.language.curricula import LEAST, SCORES, Curriculum, Tried
+from sleepwake.domains.language.curricula import LEAST, SCORES, Curriculum, Tried, Uncertainty
+from sleepwake.domains.language.even import Even
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem
+from sleepwake.domains.language.settings import CLASSES
 from sleepwake.records import Verdicts
 from sleepwake.roles import Guard, Mind
 
@@ -24,6 +29,11 @@ class Known:
 
 
 MIND = Mind(Known(), None, None, None, None, None)  # type: ignore[arg-type]
+
+
+def made(kind: str, **chosen: Any) -> Any:
+    """A challenger with its settings, whose first level is 5."""
+    return load_class(CLASSES["challenger"][kind])(CHOSEN.validate_python({"type": kind, **chosen}), FAMILIES, 5)
 
 
 def observed(one: Curriculum, shares: dict[int, float]) -> None:
@@ -53,7 +63,7 @@ def test_scores_by_hand(kind: str, share: float, before: float, score: float) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_levels_open_from_the_first_to_a_little_above_hope(kind: str) -> None:
-    one = Curriculum(CHOSEN.validate_python({"type": kind, "width": 3, "ahead": 2, "problems": 30}), FAMILIES, 5)
+    one = made(kind, width=3, ahead=2, problems=30)
     assert [challenge[:3] for challenge in one.propose(MIND, 0)] == [("copy", 5, 15), ("copy", 6, 15)], "two above the last of the day"
     observed(one, {5: 0.9, 6: 0.5})
     assert one.level() == {"copy": 6}, "five is passed"
@@ -70,7 +80,7 @@ def test_levels_open_from_the_first_to_a_little_above_hope(kind: str) -> None:
 @pytest.mark.parametrize(("kind", "often"), [("uncertainty", 6), ("learnability", 6), ("progress", 5), ("prioritised", 6)])
 def test_what_pays_is_drawn_most(kind: str, often: int) -> None:
     """Level 5 fell from all to four fifths; half of level 6 is solved, as before; 7 and 8 were never solved."""
-    one = Curriculum(CHOSEN.validate_python({"type": kind, "width": 1, "ahead": 2, "problems": 30}), FAMILIES, 5)
+    one = made(kind, width=1, ahead=2, problems=30, **({"copies": 0.0} if kind == "uncertainty" else {}))
     one.propose(MIND, 0)
     for shares in ({5: 1.0, 6: 0.5, 7: 0.0, 8: 0.0}, {5: 0.8, 6: 0.5, 7: 0.0, 8: 0.0}):
         observed(one, shares)
@@ -79,13 +89,57 @@ def test_what_pays_is_drawn_most(kind: str, often: int) -> None:
     assert set(drawn) == {5, 6, 7, 8}, f"each keeps a weight of {LEAST}, or its rank's"
 
 
-def test_state_is_saved_and_read(tmp_path: Path) -> None:
-    one = Curriculum(night_settings.Prioritised(type="prioritised"), FAMILIES, 5)
+@pytest.mark.parametrize("kind", KINDS)
+def test_state_is_saved_and_read(kind: str, tmp_path: Path) -> None:
+    one = made(kind)
     one.propose(MIND, 0)
     observed(one, {5: 0.9, 6: 0.4})
     one.save(tmp_path)
-    again = Curriculum(night_settings.Prioritised(type="prioritised"), FAMILIES, 5)
+    again = made(kind)
     again.load(tmp_path)
+    (tmp_path / "again").mkdir()
+    again.save(tmp_path / "again")
+    assert contents(tmp_path / "again") == {name: content for name, content in contents(tmp_path).items() if "again" not in name}
     assert (again.tried, again.levels, again.shares, again.rounds) == (one.tried, one.levels, one.shares, one.rounds)
     assert again.practice.lines == one.practice.lines
     assert all(again.propose(MIND, seed) == one.propose(MIND, seed) for seed in range(5))
+
+
+def level_of(one: Uncertainty, texts: list[str], share: float) -> None:
+    """A round of these problems at one level, of which a share was accepted."""
+    tried = Batch(tuple(Line(Problem("copy", text), "1") for text in texts))
+    verdicts = Verdicts(tuple(float(at < round(share * len(texts))) for at in range(len(texts))), ("",) * len(texts))
+    one.observe([Challenge("copy", len(texts[0]), len(texts))], tried, verdicts)
+
+
+def test_near_copies_of_anything_set_before_are_worth_less(tmp_path: Path) -> None:
+    """Half of both levels is solved; three of four problems of the second round of level 6 are near-copies of the first round's."""
+    one = made("uncertainty")
+    one.propose(MIND, 0)
+    level_of(one, ["12345", "67890"], 0.5)
+    level_of(one, ["246801", "135799", "864208", "975311"], 0.5)
+    assert (one.score("copy", 5), one.score("copy", 6)) == (1.0, 1.0)
+    level_of(one, ["246801", "135798", "864208", "555555"], 0.5)
+    assert one.close == {"copy": {"5": 0.0, "6": 0.75}}
+    assert one.score("copy", 6) == pytest.approx(0.25)
+    one.save(tmp_path)
+    again = made("uncertainty")
+    again.load(tmp_path)
+    assert again.archive == one.archive
+    assert len(again.archive["copy"]) == 10
+    level_of(again, ["67890", "12345"], 0.5)
+    assert again.score("copy", 5) == 0.0, "the whole archive counts, of earlier nights too"
+    freely = made("uncertainty", copies=0.0)
+    freely.load(tmp_path)
+    assert freely.score("copy", 6) == 1.0
+
+
+@pytest.mark.parametrize("level", [1, 5])
+def test_even_challenges_never_get_harder(level: int) -> None:
+    one: Even = made("even", problems=10, level=level)
+    assert one.propose(MIND, 0) == (Challenge("copy", level, 10),)
+    lines = tuple(Line(Problem("copy", text), text) for text in ("12345", "67890"))
+    told = one.observe(one.propose(MIND, 1), Batch(lines), Verdicts((1.0, 0.0), ("", "")))
+    assert told == {"shares": {"copy": {str(level): 0.5}}, "level": {"copy": level, "sum": level}}
+    assert one.propose(MIND, 2) == (Challenge("copy", level, 10),)
+    assert one.practice.lines == {("copy", level): lines[:1]}

@@ -1,6 +1,7 @@
 """Dreams that are tried on a copy of the learner."""
 
 from random import Random
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,8 @@ from sleepwake.domains.language.characters import Characters
 from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.improvement import improving
 from sleepwake.domains.language.night_settings import Tried
-from sleepwake.domains.language.problems import Line, Problem
+from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.records import Verdicts
 
 
 def lines(n: int, seed: int, right: bool) -> list[Line]:
@@ -44,8 +46,34 @@ def test_groups_that_improve_are_kept_and_others_left(learner: Characters, monke
     assert all(torch.equal(value, before[key]) for key, value in learner.lasting_state().items()), "only copies are trained"
 
 
-def test_where_nothing_pays_all_are_kept(learner: Characters) -> None:
+def test_where_nothing_pays_nothing_is_kept(learner: Characters) -> None:
     bad = lines(20, 2, right=False)
     kept, paid = improving(learner, bad, lines(200, 7, right=True), Tried(groups=2, steps=20, batch=16), 3e-2, 1)
     assert paid == 0.0
-    assert kept == bad
+    assert kept == []
+
+
+def test_a_round_in_which_nothing_pays_trains_nothing_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsed = rehearsal(monkeypatch, "sleep.rehearse.tried.groups=2", easy=[], paying=False)
+    assert rehearsed["paid"] == 0.0
+    assert "improved" in rehearsed["skipped"]
+    assert "steps" not in rehearsed
+
+
+def test_a_round_tells_how_many_lines_it_really_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no easy lines others stand in for them; where there is no practice, easy ones."""
+    told = rehearsal(monkeypatch, easy=[])
+    assert (told["accepted"], told["easy"], told["practice"], told["steps"]) == (20, 0, 0, 5)
+    told = rehearsal(monkeypatch, easy=lines(7, 3, right=True))
+    assert (told["easy"], told["practice"]) == (7, 0)
+
+
+def rehearsal(monkeypatch: pytest.MonkeyPatch, *changes: str, easy: list[Line], paying: bool = True) -> dict[str, Any]:
+    """The facts of a round of twenty accepted lines and no practice."""
+    monkeypatch.setattr("sleepwake.domains.language.rehearsal.easy_lines", lambda *_: easy)
+    if not paying:
+        monkeypatch.setattr(improvement, "_mean", lambda *_: 0.0)
+    domain = build(recipes.load(recipebook.find("language/tiny"), changes, 100), "cpu", ())
+    mind, accepted = domain.mind(), tuple(lines(20, 4, right=True))
+    _, _, facts = domain.rehearsal.rehearse(mind, lambda: mind, Batch(accepted), Verdicts((1.0,) * 20, ("",) * 20), 1.0, 1)
+    return dict(facts)

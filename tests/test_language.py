@@ -311,16 +311,14 @@ def test_the_goodhart_gap_by_hand() -> None:
 
 
 def test_monitors_by_hand() -> None:
-    """Two problems that share nothing; the attempts at one earned different rewards."""
-    verdicts = Verdicts((1.0, 0.0, 0.0, 0.5, 0.5), ("",) * 5)
-    assert of_round(attempts(), verdicts, FAMILIES) == {
+    """Two problems that share nothing."""
+    assert of_round(attempts(), FAMILIES) == {
         "distinct_3": 1.0,
         "self_bleu": pytest.approx(120**-0.25, abs=1e-6),
         "vendi": 2.0,
-        "effective_prompts": 0.5,
         "problems": 2,
     }
-    assert of_round(Batch(()), Verdicts((), ()), FAMILIES) == {"problems": 0}
+    assert of_round(Batch(()), FAMILIES) == {"problems": 0}
 
 
 def test_only_the_oracle_reads_the_truth_by_night() -> None:
@@ -398,12 +396,13 @@ def test_grpo_returns_the_attempts_that_it_rewarded(tmp_path: Path) -> None:
     assert "forward" not in vars(mind.learner.lasting)
 
 
+@pytest.mark.parametrize("fast", ["full", "lora"])
 @pytest.mark.parametrize("anchor", ["dusk", "round"])
-def test_grpo_holds_full_weights_near_dusk_or_the_rounds_start(anchor: str, tmp_path: Path) -> None:
+def test_grpo_holds_the_policy_near_dusk_or_the_rounds_start(anchor: str, fast: str, tmp_path: Path) -> None:
     """The second step of a round already feels the divergence from a policy that is not where the round began, and only from that."""
     weights = []
     for beta in (0.0, 5.0):
-        domain = made('learner.fast="full"', f"sleep.rehearse={{type='grpo', steps=1, prompts=4, generations=2, longest=8, beta={beta}, "
+        domain = made(f'learner.fast="{fast}"', f"sleep.rehearse={{type='grpo', steps=1, prompts=4, generations=2, longest=8, beta={beta}, "
                       f"anchor='{anchor}'}}", "wake.steps=20", recipe="tiny-grpo")  # fmt: skip
         mind, elsewhere = domain.mind(), domain.mind()
         day(domain, mind, 0)

@@ -54,7 +54,8 @@ def test_worth_by_hand() -> None:
     assert told == [0.75, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], "half solved; always; never; no parts; malformed; no end; said before"
     one.archive = {"copy": ["1111"]}
     assert one.worth(MIND, [Problem("copy", "11")], 1) == [0.75 * 0.5], "half of the longer text is new"
-    assert one.novelty(Problem("copy", "1111")) == 0.0
+    one.archive = {"copy": ["12", *(["99999"] * 100)]}
+    assert one.worth(MIND, [Problem("copy", "12")], 1) == [0.0], "the oldest of the archive counts"
 
 
 def test_what_it_sets_is_its_own_and_counted_by_level(tmp_path: Path) -> None:

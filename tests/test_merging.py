@@ -35,7 +35,7 @@ def slept(how: str, folder: Path) -> tuple[Any, Any, torch.Tensor]:
     return mind, before, weights
 
 
-@pytest.mark.parametrize("how", ["linear", "svd"])
+@pytest.mark.parametrize("how", ["linear", "svd", "cat"])
 def test_a_whole_merge_answers_as_the_night_did_without_the_adapter(how: str, tmp_path: Path) -> None:
     mind, before, _ = slept(how, tmp_path / "dusk")
     assert mind.learner.attempt(PROBLEMS, (0.0,), 1) == before

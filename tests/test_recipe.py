@@ -72,6 +72,7 @@ MISTAKES = [
     ("language/gsm8k-gpu", 'dreamer.ask="Is {text} clear?"', "dreamer.ask", "{question}"),
     ("language/gsm8k-gpu", 'stream.sets.gsm8k.hub="a/b"', "stream.sets.gsm8k", 'path = "questions.jsonl"'),
     ("language/tiny", "learner.heads=5", "learner", "width"),
+    ("language/tiny", 'morning.probes="none"', "morning.probes", 'probes = "kept"'),
     ("language/tiny", 'sleep.rehearse={type="ppo"}', "sleep.rehearse.type", "supervised, grpo"),
 ]
 

@@ -17,8 +17,8 @@ from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.generation import complete
 from sleepwake.domains.language.learners import TextLearner, with_lora
-from sleepwake.domains.language.night_settings import Shape
 from sleepwake.domains.language.problems import Problem
+from sleepwake.domains.language.shape import Shape
 from sleepwake.domains.language.tokenizer import BOS, EOS, PAD, SIGN, VOCABULARY, CharacterCodec
 from sleepwake.seeds import seed as derive
 

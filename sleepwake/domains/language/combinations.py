@@ -32,6 +32,8 @@ def check_together(recipe: Any) -> None:
         raise ValueError(
             f'sleep.consolidate.type = "{consolidate.type}" never comes to its turn: write stages = ["consolidate"], others before it'
         )
+    if getattr(consolidate, "lines", "") == "stored" and wake.replay.type != "exact":
+        raise ValueError('sleep.consolidate.lines = "stored": nothing is stored; write wake.replay = { type = "exact" }')
     if wake.context and consolidate.type != "absorb":
         raise ValueError('wake.context: nothing takes what stands in the context into the weights: write sleep.consolidate.type = "absorb"')
     notes = recipe.sleep.rehearse.type == "notes"
@@ -59,6 +61,8 @@ def check_together(recipe: Any) -> None:
         raise ValueError('sleep.consolidate.type = "merge" folds a LoRA into the lasting weights: write learner.fast = "lora"')
     if consolidate.type == "seed":
         check_growth(learner, challenger, consolidate)
+    if recipe.morning.probes == "none":
+        raise ValueError('morning.probes = "none": language keeps probes or dreams them; write probes = "kept"')
     if recipe.stream.sets and recipe.morning.probes == "dreamed":
         raise ValueError('morning.probes: answers to dreamed questions have no second judge; write probes = "kept"')
     several = any(name == "formats" or ":" in name for task in recipe.stream.tasks for name in task)

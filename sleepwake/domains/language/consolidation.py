@@ -80,7 +80,7 @@ class Distil:
         chosen, learner = self.settings, mind.learner
         night = learner.copy()
         known = {name: dusk.challenger.levels.get(name, self.levels + 1) - 1 for name in learner.known}
-        old = easy_lines(dusk, self.levels, derive(seed, "easy"))
+        old = mind.memory.lines() if chosen.lines == "stored" else easy_lines(dusk, self.levels, derive(seed, "easy"))
         new: list[Line] = []
         for line in mind.challenger.practice.all():
             family = line.problem.family

@@ -9,6 +9,7 @@ from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.challengers import of_level, practised
 from sleepwake.domains.language.families import Family
+from sleepwake.domains.language.novelty import copies
 from sleepwake.domains.language.practice import Practice
 from sleepwake.domains.language.problems import Batch, Challenge
 from sleepwake.records import Facts, Verdicts
@@ -87,7 +88,7 @@ class Curriculum:
             tried = self.tried.setdefault(family, {})
             hopeful = [level for level, known in tried.items() if known.share >= self.settings.hope]
             open_ = list(range(self.first, max(hopeful, default=self.first - 1) + self.settings.ahead + 1))
-            draws, weights = Random(derive(seed, family)), self._weights(tried, open_)
+            draws, weights = Random(derive(seed, family)), self._weights(family, open_)
             chosen: list[int] = []
             while len(chosen) < min(self.settings.width, len(open_)):
                 (level,) = draws.choices(open_, [0.0 if level in chosen else weights[level] for level in open_])
@@ -95,9 +96,13 @@ class Curriculum:
             challenges += [Challenge(family, level, self.settings.problems // len(chosen)) for level in sorted(chosen)]
         return tuple(challenges)
 
-    def _weights(self, tried: Mapping[int, Tried], levels: Sequence[int]) -> dict[int, float]:
-        score = SCORES[self.settings.type]
-        scores = {level: score(tried[level]) if level in tried else 1.0 for level in levels}
+    def score(self, family: str, level: int) -> float:
+        """What a level that was tried is worth, in [0, 1]."""
+        return SCORES[self.settings.type](self.tried[family][level])
+
+    def _weights(self, family: str, levels: Sequence[int]) -> dict[int, float]:
+        tried = self.tried[family]
+        scores = {level: self.score(family, level) if level in tried else 1.0 for level in levels}
         if not isinstance(self.settings, night_settings.Prioritised):
             return {level: LEAST + value for level, value in scores.items()}
         ranked = sorted(levels, key=lambda level: -scores[level])
@@ -144,3 +149,51 @@ class Curriculum:
     def metrics(self) -> Facts:
         """Levels, and what practice stores (text of the mind's own making)."""
         return {"bytes": self.practice.bytes(), "practice": len(self.practice.all()), "level": dict(self.levels)}
+
+
+class Uncertainty(Curriculum):
+    """Levels that are solved half of the time, and whose problems are new (R-Zero, arXiv 2508.05004).
+
+    R-Zero takes the share of a batch that is alike off a question's reward; here levels are chosen, and all that was ever set counts.
+
+    Attributes:
+        archive: every problem set, by family.
+        close: by family and level, the share of its last round's problems that were near-copies of earlier ones.
+    """
+
+    settings: night_settings.Uncertainty
+
+    def __init__(self, chosen: night_settings.Uncertainty, families: Mapping[str, Family], first: int) -> None:
+        super().__init__(chosen, families, first)
+        self.archive: dict[str, list[str]] = {}
+        self.close: dict[str, dict[str, float]] = {}
+
+    def score(self, family: str, level: int) -> float:
+        """Uncertainty less the penalty, at least 0."""
+        return max(0.0, super().score(family, level) - self.settings.copies * self.close[family][str(level)])
+
+    def observe(self, challenges: Sequence[Challenge], material: Batch, verdicts: Verdicts) -> Facts:
+        """As all; with the shares of near-copies, whose problems are then in the archive."""
+        told = super().observe(challenges, material, verdicts)
+        for family, level, *_ in challenges:
+            texts = [problem.text for problem in of_level(material, self.families[family], family, level).by_problem()]
+            known = self.archive.setdefault(family, [])
+            self.close.setdefault(family, {})[str(level)] = round(copies(texts, known), 6)
+            known += texts
+        return {**told, "copies": {family: dict(shares) for family, shares in self.close.items()}}
+
+    def save(self, folder: Path) -> None:
+        """As all; with the archive."""
+        super().save(folder)
+        tensors.save_json({"archive": self.archive, "close": self.close}, folder / "archive.json")
+
+    def load(self, folder: Path) -> None:
+        """Copy what `save` wrote."""
+        super().load(folder)
+        state = tensors.load_json(folder / "archive.json")
+        self.archive, self.close = state["archive"], state["close"]
+
+    def metrics(self) -> Facts:
+        """As all; with the archive's characters."""
+        told = super().metrics()
+        return {**told, "bytes": told["bytes"] + sum(len(text) for texts in self.archive.values() for text in texts)}

@@ -123,7 +123,7 @@ class Language:
         """
         with self.guard.audit():
             truth = [self._right(line) for line in material.lines]
-        seen, abstained = monitors.of_round(material, verdicts, self.families), verdicts.counts()["abstained"]
+        seen, abstained = monitors.of_round(material, self.families), verdicts.counts()["abstained"]
         told = [known is not None for known in truth]
         unknown = len(truth) - sum(told)
         right = [bool(known) for known in truth if known is not None]
@@ -145,6 +145,7 @@ class Language:
             "abstained": abstained,
             "precision_by_family": by_family,
             "goodhart": monitors.goodhart(material, verdicts, right),
+            **monitors.of_judge(mind.judge.metrics()),
             "monitors": seen,
         }
 

@@ -1,4 +1,4 @@
-"""The challenger of families without levels: as many problems of each, round after round."""
+"""The challenger that sets nothing harder: as many problems of each family at one level, round after round."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,18 +14,18 @@ class Even(Ladder):
     """A ladder of one level: the same practice each round; what is harder is the dreamer's doing.
 
     Attributes:
-        levels: one for each family: nothing of it counts as mastered at dusk, so the night teaches it.
+        levels: the same for each family: nothing of it counts as mastered at dusk, so the night teaches it.
         shares: of its last round's problems, the share with an accepted attempt, by family and level.
         practice: accepted lines.
     """
 
     def __init__(self, chosen: night_settings.Even, families: Mapping[str, Family], first: int) -> None:
-        super().__init__(chosen, families, 1)
-        self.levels = dict.fromkeys(families, 1)
+        super().__init__(chosen, families, chosen.level)
+        self.levels = dict.fromkeys(families, chosen.level)
 
     def propose(self, mind: Mind, seed: int) -> tuple[Challenge, ...]:
         """Problems of every family that the learner has opened."""
-        return tuple(Challenge(family, 1, self.settings.problems) for family in practised(self.families, mind))
+        return tuple(Challenge(family, self.first, self.settings.problems) for family in practised(self.families, mind))
 
     def observe(self, challenges: Sequence[Challenge], material: Batch, verdicts: Verdicts) -> Facts:
         """Note shares; accepted lines become practice."""
@@ -33,6 +33,6 @@ class Even(Ladder):
         for family in {challenge.family: None for challenge in challenges}:
             tried, solved = (batch.select([line.problem.family == family for line in batch.lines]) for batch in (material, accepted))
             share = len(solved.by_problem()) / len(tried.by_problem()) if len(tried) else 0.0
-            self.shares[family] = {"1": round(share, 6)}
-            self.practice.add(family, 1, solved.lines)
+            self.shares[family] = {str(self.first): round(share, 6)}
+            self.practice.add(family, self.first, solved.lines)
         return {"shares": self.shares, "level": dict(self.levels)}

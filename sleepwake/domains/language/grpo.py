@@ -14,9 +14,10 @@ from typing import Any
 
 import torch
 from datasets import Dataset
+from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from sleepwake.diversity import shares
+from sleepwake.diversity import effective_prompts, shares
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.families import Family
@@ -69,17 +70,18 @@ class Sampled:
             if chosen.beta and learner.settings.fast == "full":
                 (before if chosen.anchor == "dusk" else learner).lasting.save_pretrained(folder)
                 twin.lasting.config._name_or_path = folder  # where TRL looks for the policy that its KL divergence is taken to
-            config, trainer = TRAINERS[chosen.type]
+            config, made = TRAINERS[chosen.type]
             rows = [{"prompt": learner.prompt(problem), "family": problem.family, "text": problem.text} for problem in prompts]
-            trained(
-                trainer(
-                    model=twin.model,
-                    reward_funcs=reward.reward,
-                    args=config(**self._arguments(folder, rate, seed, learner.device)),
-                    train_dataset=Dataset.from_list(rows),
-                    processing_class=learner.codec.tokenizer,
-                )
+            trainer = made(
+                model=twin.model,
+                reward_funcs=reward.reward,
+                args=config(**self._arguments(folder, rate, seed, learner.device)),
+                train_dataset=Dataset.from_list(rows),
+                processing_class=learner.codec.tokenizer,
             )
+            if chosen.beta and chosen.anchor == "dusk" and learner.settings.fast == "lora":
+                set_peft_model_state_dict(twin.model, get_peft_model_state_dict(before.model), adapter_name="ref")  # TRL's is the round's
+            trained(trainer)
         learner.take(twin)
         recalled: Facts = {}
         if chosen.recall and known:
@@ -89,6 +91,7 @@ class Sampled:
             )  # fmt: skip
         sampled = gathered(list(reward.attempts), list(reward.attempts.values()))
         facts = {"steps": chosen.steps * chosen.passes + chosen.recall, "prompts": len(reward.attempts), **reward.facts()}
+        facts["effective_prompts"] = reward.effective(chosen.generations)
         facts |= {name: facts[name] + recalled.get(name, 0) for name in ("samples", "tokens")}
         return sampled, mind.judge.verdicts(sampled, derive(seed, "verdicts")), facts
 
@@ -136,10 +139,11 @@ class Reward:
         self.mind, self.usual, self.niche, self.seed = mind, usual, niche, seed
         self.attempts: dict[Problem, list[str]] = {}
         self.rewarded: list[float] = []
+        self.given: list[float | None] = []
         self.shares: list[dict[str, dict[str, float]]] = []
 
-    def reward(self, completions: Sequence[str], family: Sequence[str], text: Sequence[str], **_: Any) -> list[float]:
-        """A reward for each completion; an abstention tells the trainer nothing: all of a problem's attempts get the same."""
+    def reward(self, completions: Sequence[str], family: Sequence[str], text: Sequence[str], **_: Any) -> list[float | None]:
+        """A reward for each completion; None where the judge abstains: the trainer leaves it out of its group, and learns nothing of it."""
         asked = [Problem(*place) for place in zip(family, text, strict=True)]
         answered = collected(asked, completions)
         distinct = gathered(list(answered), list(answered.values()))
@@ -151,9 +155,17 @@ class Reward:
         self.rewarded += [value for value in rewards if value is not None]
         forms = [form(self.mind.learner.families, problem, answer) for problem, answer in zip(asked, completions, strict=True)]
         self.shares.append(by_family(asked, forms))
-        return [self._shared(problem.family, name, value or 0.0) for problem, name, value in zip(asked, forms, rewards, strict=True)]
+        given = [self._shared(problem.family, name, value) for problem, name, value in zip(asked, forms, rewards, strict=True)]
+        self.given += given
+        return given
 
-    def _shared(self, family: str, name: str, value: float) -> float:
+    def effective(self, generations: int) -> float:
+        """The share of prompts whose attempts, so many in a row, earned different rewards."""
+        groups = [self.given[at : at + generations] for at in range(0, len(self.given), generations)]
+        told = [[value for value in group if value is not None] or [0.0] for group in groups]
+        return round(effective_prompts(told), 6)
+
+    def _shared(self, family: str, name: str, value: float | None) -> float | None:
         if self.usual is None or not value:
             return value
         ratio = (self.usual.get(family, {}).get(name, 0.0) + 0.01) / (self.shares[-1][family][name] + 0.01)

@@ -22,7 +22,7 @@ HELD = 0.2
 def improving(
     learner: TextLearner, dreams: Sequence[Line], known: Sequence[Line], chosen: night_settings.Tried, rate: float, seed: int
 ) -> tuple[list[Line], float]:
-    """The dreams of groups that paid, in order; where none did, all.
+    """The dreams of groups that paid and those held back, in order; where none paid, none.
 
     Args:
         learner: stays as it is.
@@ -52,7 +52,7 @@ def improving(
         if _mean(twin, asked) > before:
             good += 1
             paid += group
-    kept = [dreams[at] for at in sorted([*paid, *held])] if paid else list(dreams)
+    kept = [dreams[at] for at in sorted([*paid, *held])] if paid else []
     return kept, good / max(1, len(groups))
 
 

@@ -1,7 +1,7 @@
 """A challenger that learns to set problems: it writes them under a LoRA of its own, trained by GRPO on what they are worth.
 
 Worth = validity x learnability x novelty. Learnability is 1 - p where p, the share of the learner's attempts that the judge accepts, is
-above 0, and 0 otherwise (Absolute Zero, arXiv 2505.03335); novelty is the distance to the nearest problem ever set (R-Zero, arXiv
+above 0, and 0 otherwise (Absolute Zero, arXiv 2505.03335); novelty is the distance to the nearest problem of the archive (R-Zero, arXiv
 2508.05004, looks at the batch alone); all three multiply, so that a malformed, hopeless or repeated problem is worth nothing.
 """
 
@@ -17,7 +17,6 @@ from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
-from sleepwake.diversity import distance
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.challengers import Ladder, practised
@@ -26,6 +25,7 @@ from sleepwake.domains.language.dreamers import shuffled
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.generation import complete
 from sleepwake.domains.language.learners import TextLearner, with_lora
+from sleepwake.domains.language.novelty import novelty
 from sleepwake.domains.language.problems import Batch, Challenge, Problem, gathered
 from sleepwake.domains.language.tokenizer import SIGN, tokenizer
 from sleepwake.domains.language.trainers import arguments, quiet, trained
@@ -33,8 +33,6 @@ from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
 
-ALIKE = 40
-"""Problems of the archive that a new one is compared with: the newest of its family."""
 ROOM = 8
 """Characters that it may add to what it was given to begin with, the sign that ends a problem included."""
 
@@ -139,13 +137,9 @@ class Learned(Ladder):
         for problem, positions in batch.by_problem().items():
             accepted = sum(batch.lines[at].votes for at in positions if (scores[at] or 0.0) >= mind.judge.threshold)
             share = accepted / self.settings.attempts
-            worth[first[problem]] = (1 - share if share else 0.0) * self.novelty(problem)
+            if 0 < share < 1:
+                worth[first[problem]] = (1 - share) * novelty(problem.text, self.archive[problem.family])
         return worth
-
-    def novelty(self, problem: Problem) -> float:
-        """The Levenshtein distance to the nearest of the newest problems set, as a share of the longer text's length; 1 where none is."""
-        old = self.archive[problem.family][-ALIKE:]
-        return min((distance(problem.text, text) / max(len(problem.text), len(text)) for text in old), default=1.0)
 
     def _written(self, codec: Codec, writer: Any, family: str, begun: Sequence[str], seed: int) -> list[str]:
         """What the writer makes of beginnings: well formed, each once."""

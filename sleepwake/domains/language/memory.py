@@ -119,6 +119,10 @@ class ExactMemory(NoMemory):
             self.by_family = {name: lines[:share] for name, lines in self.by_family.items()}
         return {"stored": sum(map(len, self.by_family.values()))}
 
+    def lines(self) -> list[Line]:
+        """All of them, family by family."""
+        return [line for lines in self.by_family.values() for line in lines]
+
     def save(self, folder: Path) -> None:
         """The lines."""
         tensors.save_json([[name, to_json(lines)] for name, lines in self.by_family.items()], folder / "lines.json")
@@ -129,4 +133,4 @@ class ExactMemory(NoMemory):
 
     def metrics(self) -> Facts:
         """Characters stored, and lines."""
-        return stored([line for lines in self.by_family.values() for line in lines])
+        return stored(self.lines())

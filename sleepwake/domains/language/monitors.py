@@ -6,7 +6,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from sleepwake.diversity import distinct_n, dominant_share, effective_formats, effective_prompts, format_entropy, self_bleu, vendi
+from sleepwake.diversity import distinct_n, dominant_share, effective_formats, format_entropy, self_bleu, vendi
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.records import Facts, Verdicts
@@ -29,18 +29,21 @@ def goodhart(material: Batch, verdicts: Verdicts, right: Sequence[bool]) -> floa
     return round(sum(reward - good for reward, good in told) / len(told), 6) if told else None
 
 
+def of_judge(metrics: Facts) -> Facts:
+    """What a judge that compares tells of its own comparisons, or of a member's; nothing of other judges."""
+    told: Facts = next((one for one in (metrics, *metrics.get("members", ())) if "flips" in one), {})
+    return {name: told[name] for name in ("flips", "cycles", "length_bias") if name in told}
+
+
 def alike(texts: Sequence[str]) -> dict[str, float]:
     """Different 3-grams, self-BLEU and Vendi score of texts; nothing of fewer than two."""
     return {"distinct_3": distinct_n(texts, 3), "self_bleu": self_bleu(texts), "vendi": vendi(texts)} if len(texts) > 1 else {}
 
 
-def of_round(material: Batch, verdicts: Verdicts, families: Mapping[str, Family]) -> Facts:
-    """How alike the first few problems of a round are; the share of problems whose attempts earned different rewards; formats."""
-    by_problem = material.by_problem()
-    texts = [problem.text for problem in list(by_problem)[:COMPARED]]
-    groups = [[verdicts.rewards[at] or 0.0 for at in positions] for positions in by_problem.values()]
-    told = {**alike(texts), **({"effective_prompts": effective_prompts(groups)} if groups else {})}
-    told = {name: round(value, 6) for name, value in told.items()} | {"problems": len(texts)}
+def of_round(material: Batch, families: Mapping[str, Family]) -> Facts:
+    """How alike the first few problems of a round are, and in what formats they are answered."""
+    texts = [problem.text for problem in list(material.by_problem())[:COMPARED]]
+    told = {name: round(value, 6) for name, value in alike(texts).items()} | {"problems": len(texts)}
     if not (forms := form_shares(material, families)):
         return told
     measures = (format_entropy, effective_formats, dominant_share)

@@ -4,26 +4,8 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from sleepwake.domains.language.shape import Shape
 from sleepwake.settings import Settings
-
-
-class Shape(Settings):
-    """The size of a network."""
-
-    width: int = Field(96, ge=8, le=1024, multiple_of=8)
-    """Hidden size; must be a multiple of heads."""
-    layers: int = Field(3, ge=1, le=24)
-    """Transformer blocks."""
-    heads: int = Field(4, ge=1, le=32)
-    """Attention heads."""
-    expansion: int = Field(2, ge=1, le=64)
-    """Width of the feed-forward layer as a multiple of `width`."""
-
-    @model_validator(mode="after")
-    def _heads_divide_width(self) -> Self:
-        if self.width % self.heads or self.width // self.heads % 2:
-            raise ValueError(f"width {self.width} is not an even multiple of heads {self.heads}: write width = {self.heads * 24}")
-        return self
 
 
 class Rungs(Settings):
@@ -81,7 +63,9 @@ class Uncertainty(Curriculum):
     """Levels that are solved half of the time (R-Zero, arXiv 2508.05004)."""
 
     type: Literal["uncertainty"]
-    """Score = 1 - 2 |p - 1/2|."""
+    """Score = 1 - 2 |p - 1/2|, less a penalty for near-copies."""
+    copies: float = Field(1.0, ge=0)
+    """Weight of the penalty: the share of a level's last problems that are near-copies (1 - BLEU below 0.5) of any that was set before."""
 
 
 class Learnability(Curriculum):
@@ -129,14 +113,16 @@ class Learned(Rungs):
     attempts: int = Field(4, ge=1, le=64)
     """The learner's attempts at each problem, of which the judge's accepted share is p."""
     archive: int = Field(2000, ge=1, le=1_000_000)
-    """Newest problems kept a family."""
+    """Newest problems kept a family; a new one is compared with all of them."""
 
 
 class Even(Settings):
-    """The same practice each round, for families without levels."""
+    """The same practice each round, for families without levels, or as a control that never sets anything harder."""
 
     type: Literal["even"]
     """As many problems of each family."""
+    level: int = Field(1, ge=1)
+    """The level of all of them."""
     problems: int = Field(64, ge=4, le=10_000)
     """Problems a family and round."""
     practice: int = Field(150, ge=1, le=10_000)
@@ -222,7 +208,7 @@ class Sampled(Settings):
     """Weight of the KL divergence to the policy that `anchor` names."""
     anchor: Literal["dusk", "round"] = "round"
     """The policy at dusk, or at the round's start (a reference that is renewed, as ProRL's, arXiv 2505.24864): dusk holds the policy to
-    what it said of problems that it couldn't solve. A LoRA's is always the round's start."""
+    what it said of problems that it couldn't solve."""
     judging: float = Field(0.0, ge=0, lt=1)
     """Share of the prompts that are judgements of two attempts, rewarded where they agree with the ranking that all judgements imply (R_J
     of SERL, arXiv 2511.07922); used where the judge is pairwise, the family pairs is in the stream, and the dreamer makes attempts."""
@@ -310,6 +296,9 @@ class Distilling(Settings):
     hard: float = Field(0.5, ge=0, le=1)
     """Weight of a line's answer in the loss, against the teacher's word. Without it gradients are all but zero, and
     AdamW, which scales them up, drifts."""
+    lines: Literal["written", "stored"] = "written"
+    """Where lines of the day's levels come from: dusk's learner writes and answers them, or wake.replay = { type = "exact" } has kept them;
+    stored, and without rounds, a night holds nothing that the model made itself."""
 
 
 class Distil(Distilling):
@@ -357,7 +346,7 @@ class Merge(Settings):
     type: Literal["merge"]
     """Needs learner.fast = "lora"."""
     needs: ClassVar[tuple[str, ...]] = ()
-    how: Literal["linear", "svd", "ties", "dare_linear", "dare_ties", "magnitude_prune"] = "linear"
+    how: Literal["linear", "svd", "cat", "ties", "dare_linear", "dare_ties", "magnitude_prune"] = "linear"
     """PEFT's way of combining adapters: whole, re-factored, or pruned."""
     weight: float = Field(1.0, gt=0, le=2)
     """What it is multiplied by."""

@@ -4,7 +4,7 @@ R_A is an attempt's share of won comparisons; a win against an attempt of very d
 earns: whether it agrees with the ranking that all judgements imply; a trainer that asks for it trains the judge in the learner.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import combinations
 
 from sleepwake.domains.language import judge_settings
@@ -27,6 +27,7 @@ class Pairwise(Asked):
     Attributes:
         ranks: R_A of the attempts judged last, by problem; kept for R_J until the judge is frozen anew.
         seen: comparisons of this phase, and how many of them changed with the order.
+        duels: how surely the first of two attempts was found better in both orders, by problem and the two.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Pairwise(Asked):
         self.pairs = next((name for name, family in families.items() if isinstance(family, Pairs)), "")
         self.ranks: dict[Problem, dict[str, float]] = {}
         self.seen = {"pairs": 0, "flips": 0}
+        self.duels: dict[Problem, dict[tuple[str, str], float]] = {}
 
     def can_tell(self, problem: Problem) -> bool:
         """Whether it is no judgement itself: of these a trainer is given its own."""
@@ -64,7 +66,7 @@ class Pairwise(Asked):
             first, second = ahead[2 * at], 1 - ahead[2 * at + 1]  # how surely `one` is better, standing first and standing second
             self.seen["pairs"] += 1
             self.seen["flips"] += (first > 0.5) != (second > 0.5)
-            share = (first + second) / 2
+            share = self.duels.setdefault(problem, {})[one, other] = (first + second) / 2
             weight = min(len(one), len(other)) / max(len(one), len(other))
             weight = weight if weight >= self.shortest else 0.0
             won[problem].setdefault(one, []).append(weight * share)
@@ -108,5 +110,45 @@ class Pairwise(Asked):
         return problems
 
     def metrics(self) -> Facts:
-        """Share of comparisons that changed with the order, of all in this phase."""
-        return {"bytes": 0, "pairs": self.seen["pairs"], "flips": round(self.seen["flips"] / max(1, self.seen["pairs"]), 6)}
+        """Of this phase's comparisons: how many; the share that changed with the order; how often they go in circles, and for length."""
+        pairs, flips = self.seen["pairs"], self.seen["flips"]
+        return {
+            "bytes": 0,
+            "pairs": pairs,
+            "flips": round(flips / max(1, pairs), 6),
+            "cycles": cycle_rate(self.duels.values()),
+            "length_bias": length_bias(duel for duels in self.duels.values() for duel in duels.items()),
+        }
+
+
+def cycle_rate(groups: Iterable[Mapping[tuple[str, str], float]]) -> float | None:
+    """The share of triples that go in a circle, a better than b, b than c, c than a; a judge that throws coins has a quarter.
+
+    Args:
+        groups: of each problem how surely the first of two attempts is better; triples that were not compared throughout are left out.
+
+    Returns:
+        None where there is no triple.
+    """
+    triples = circles = 0
+    for duels in groups:
+        better = {pair: share > 0.5 for pair, share in duels.items()} | {pair[::-1]: share < 0.5 for pair, share in duels.items()}
+        for a, b, c in combinations(dict.fromkeys(answer for pair in duels for answer in pair), 3):
+            rounds = [(a, b), (b, c), (c, a)]
+            if all(pair in better for pair in rounds):
+                triples += 1
+                circles += all(better[pair] for pair in rounds) or all(better[pair[::-1]] for pair in rounds)
+    return round(circles / triples, 6) if triples else None
+
+
+def length_bias(duels: Iterable[tuple[tuple[str, str], float]]) -> float | None:
+    """The correlation of how much longer an answer is with whether it is found better, 1 where the longer one always is.
+
+    Which of two comes first means nothing, so each counts both ways round, and both means are 0.
+
+    Returns:
+        None where no two answers differ in length, or none is found better.
+    """
+    told = [(len(one) - len(other), (share > 0.5) - (share < 0.5)) for (one, other), share in duels]
+    spread = sum(longer**2 for longer, _ in told) * sum(verdict**2 for _, verdict in told)
+    return round(sum(longer * verdict for longer, verdict in told) / spread**0.5, 6) if spread else None

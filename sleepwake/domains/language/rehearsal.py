@@ -48,15 +48,17 @@ class Supervised:
             return material, verdicts, {"skipped": f"{len(accepted)} accepted, fewer than {chosen.least}"}
         if chosen.keep < 1:
             accepted = tuple(importance.chosen(mind.learner, accepted, chosen.keep, chosen.chance, derive(seed, "keep")))
-        easy = easy_lines(mind, self.levels, derive(seed, "easy")) or list(accepted)
+        easy, practice = easy_lines(mind, self.levels, derive(seed, "easy")), mind.challenger.practice.all()
+        familiar = easy or list(accepted)
         told: Facts = {}
         if chosen.tried.groups:
-            kept, paid = improving(mind.learner, accepted, easy, chosen.tried, chosen.rate * rate, derive(seed, "tried"))
+            kept, paid = improving(mind.learner, accepted, familiar, chosen.tried, chosen.rate * rate, derive(seed, "tried"))
             accepted, told = tuple(kept), {"paid": round(paid, 6)}
-        practice = mind.challenger.practice.all() or easy
+            if not accepted:
+                return material, verdicts, {"skipped": "training on no group of dreams improved anything", **told}
         fresh_n, easy_n = round(chosen.batch * chosen.fresh), round(chosen.batch * chosen.easy)
 
-        pools = ((accepted, fresh_n), (easy, easy_n), (practice, chosen.batch - fresh_n - easy_n))
+        pools = ((accepted, fresh_n), (familiar, easy_n), (practice or familiar, chosen.batch - fresh_n - easy_n))
 
         def draw(step: int) -> Sequence[Line]:
             draws = Random(derive(seed, "batch", step))

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from sleepwake.domains.language.night_settings import Shape
+from sleepwake.domains.language.shape import Shape
 from sleepwake.domains.language.text_settings import Pretrained, QuestionSet
 from sleepwake.settings import CODE, Settings
 
@@ -201,7 +201,8 @@ CLASSES: dict[str, dict[str, str]] = {
             "ladder": "challengers:Ladder",
             "learned": "learned_challenger:Learned",
             "even": "even:Even",
-            **dict.fromkeys(("uncertainty", "learnability", "progress", "prioritised"), "curricula:Curriculum"),
+            "uncertainty": "curricula:Uncertainty",
+            **dict.fromkeys(("learnability", "progress", "prioritised"), "curricula:Curriculum"),
         },
         "judge": {
             "metamorphic": "judges:Metamorphic",

@@ -1,5 +1,6 @@
 """What all trainers of TRL have in common here: silence, random states as they were, and arguments."""
 
+import logging
 import random
 import warnings
 from collections.abc import Iterator
@@ -41,8 +42,10 @@ def trained(trainer: Trainer) -> None:
 def quiet() -> Iterator[None]:
     """No bars or notices from trainers, and Python's and numpy's random states as they were (trainers reset them)."""
     python_state, numpy_state = random.getstate(), numpy.random.get_state()
-    verbosity = transformers.utils.logging.get_verbosity()
+    verbosity, trl = transformers.utils.logging.get_verbosity(), logging.getLogger("trl")
+    level = trl.level
     transformers.utils.logging.set_verbosity_error()
+    trl.setLevel(logging.ERROR)  # it warns of each abstention
     transformers.utils.logging.disable_progress_bar()
     datasets.disable_progress_bars()
     try:
@@ -51,5 +54,6 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         transformers.utils.logging.set_verbosity(verbosity)
+        trl.setLevel(level)
         random.setstate(python_state)
         numpy.random.set_state(numpy_state)

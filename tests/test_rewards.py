@@ -1,0 +1,108 @@
+"""What GRPO and RLOO make of a judge's rewards: they learn what pays, leave abstentions out, and tell how many prompts taught anything."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from days import day
+
+from sleepwake import recipe as recipes
+from sleepwake.domains.language.domain import Language, build
+from sleepwake.domains.language.grpo import Reward
+from sleepwake.domains.language.judges import Rewards
+from sleepwake.domains.language.likelihood import chosen, over_answers
+from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.records import Verdicts
+from sleepwake.roles import Mind
+
+RECIPE = Path(__file__).parent.parent / "recipes" / "language" / "tiny-grpo.toml"
+PROBLEMS = [Problem("copy", f"{at}{9 - at}") for at in range(10)]
+SETTINGS = "steps=8, prompts=10, generations=8, longest=4, rate=1e-2, easy=0, beta=0"
+
+
+def made(kind: str, *changes: str) -> Language:
+    rehearse = f'sleep.rehearse={{type="{kind}", {SETTINGS}}}'
+    return build(recipes.load(RECIPE, ["wake.steps=40", 'learner.fast="full"', rehearse, *changes], 100), "cpu", ())
+
+
+def rehearsed(domain: Language, mind: Mind) -> dict[str, Any]:
+    """The facts of a round on ten problems."""
+    lines = tuple(Line(problem) for problem in PROBLEMS)
+    _, _, facts = domain.rehearsal.rehearse(mind, lambda: mind, Batch(lines), Verdicts((1.0,) * 10, ("",) * 10), 1.0, 3)
+    return dict(facts)
+
+
+@pytest.fixture(scope="module")
+def dusk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mind after a short day."""
+    domain, folder = made("grpo"), tmp_path_factory.mktemp("dusk")
+    mind = domain.mind()
+    with torch.device("meta"):
+        day(domain, mind)
+    mind.save(folder)
+    return folder
+
+
+def low(line: Line) -> bool:
+    """The first digit is below five."""
+    return (line.answer or "9")[0] < "5"
+
+
+def margin(mind: Mind) -> float:
+    """How much likelier, in nats, answers are that begin below five than others that do not, over ten problems."""
+    pairs = [(f"{n}1", f"{n + 5}1") for n in range(5)]
+    lines = [Line(problem, answer) for problem in PROBLEMS for pair in pairs for answer in pair]
+    means = over_answers(mind.learner, lines, chosen)
+    return 3 * (sum(means[::2]) - sum(means[1::2])) / (len(PROBLEMS) * len(pairs))
+
+
+@pytest.mark.parametrize("kind", ["grpo", "rloo"])
+def test_what_pays_becomes_likelier_than_what_does_not(kind: str, dusk: Path) -> None:
+    """Seen: -0.07 nats before, 1.2 after."""
+    domain = made(kind)
+    mind = domain.mind()
+    mind.load(dusk)
+    mind.judge.rewards = lambda attempts, seed: [float(low(line)) for line in attempts.lines]
+    before = margin(mind)
+    facts = rehearsed(domain, mind)
+    assert facts["steps"] == 8
+    assert margin(mind) > before + 0.3
+    assert facts["effective_prompts"] > 0.5
+
+
+@pytest.mark.parametrize("kind", ["grpo", "rloo"])
+@pytest.mark.parametrize("told", [1.0, None])
+def test_an_abstention_teaches_nothing(kind: str, told: float | None, dusk: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What begins below five pays as ever, or nothing is told; of the others the judge can't tell: no two rewards differ, and no weight moves."""
+    domain = made(kind)
+    mind = domain.mind()
+    mind.load(dusk)
+    mind.judge.rewards = lambda attempts, seed: [told if low(line) else None for line in attempts.lines]
+    mind.judge._formed = lambda problem, answer: True
+    before = {key: value.clone() for key, value in mind.learner.lasting_state().items()}
+    facts = rehearsed(domain, mind)
+    assert all(torch.equal(value, before[key]) for key, value in mind.learner.lasting_state().items())
+    assert (facts["steps"], facts["reward"], facts["effective_prompts"]) == (8, told, 0.0)
+    assert not caplog.records, "an abstention is no mistake"
+
+
+def test_the_metamorphic_judge_abstains_on_whole_problems(dusk: Path) -> None:
+    """So that its abstentions never stand in one group with rewards, but for malformed answers, which all earn 0."""
+    domain = made("grpo")
+    mind = domain.mind()
+    said = {"1": "1", "2": "2"}
+    mind.judge.snapshot = type("Half", (), {"answer": staticmethod(lambda asked: [said.get(one.text, "") for one in asked])})()
+    problems = [Problem("copy", text) for text in ("12", "34")]
+    batch = Batch(tuple(Line(problem, answer) for problem in problems for answer in ("12", "34", "1", "")))
+    rewards: Rewards = mind.judge.scores(batch, 1)
+    assert rewards == [1.0, 0.0, 0.0, 0.0, None, None, None, 0.0]
+
+
+def test_effective_prompts_by_hand() -> None:
+    """Two of four: the rewards of the first differ, of the second not, of the third only one is told, of the last one answer is worth more."""
+    reward = Reward(None, None, 0.0, 0)  # type: ignore[arg-type]
+    reward.given = [1.0, 0.0, 1.0, 1.0, None, 1.0, 0.5, 0.6]
+    assert reward.effective(2) == 0.5
+    reward.given = [None, None]
+    assert reward.effective(2) == 0.0
