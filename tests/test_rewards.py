@@ -87,6 +87,20 @@ def test_an_abstention_teaches_nothing(kind: str, told: float | None, dusk: Path
     assert not caplog.records, "an abstention is no mistake"
 
 
+@pytest.mark.parametrize("kind", ["grpo", "rloo"])
+@pytest.mark.parametrize("said", ["temperature=0.01", "top_p=0.01"])
+def test_attempts_are_sampled_as_the_recipe_says(kind: str, said: str, dusk: Path) -> None:
+    """All but greedily, so that no two of a problem's attempts differ while the weights stand still."""
+    domain = made(kind, f"sleep.rehearse.{said}")
+    mind = domain.mind()
+    mind.load(dusk)
+    told: list[int] = []
+    mind.judge.rewards = lambda attempts, seed: told.append(len(attempts)) or [None] * len(attempts)  # type: ignore[func-returns-value]
+    mind.judge._formed = lambda problem, answer: True
+    rehearsed(domain, mind)
+    assert max(told) <= len(PROBLEMS), "of eighty attempts at temperature 1 more than ten differ"
+
+
 def test_the_metamorphic_judge_abstains_on_whole_problems(dusk: Path) -> None:
     """So that its abstentions never stand in one group with rewards, but for malformed answers, which all earn 0."""
     domain = made("grpo")

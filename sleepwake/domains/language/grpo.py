@@ -117,6 +117,8 @@ class Sampled:
             "num_generations": chosen.generations,
             "num_iterations": chosen.passes,
             "max_completion_length": chosen.longest,
+            "temperature": chosen.temperature,
+            "top_p": chosen.top_p,
             "max_steps": steps,
             "beta": chosen.beta,
             "shuffle_dataset": False,

@@ -194,6 +194,10 @@ class Sampled(Settings):
     longest: int = Field(64, ge=2, le=1024)
     """Most tokens of a sampled attempt, which are characters for a learner of these; must exceed the answers of the levels that are to be
     reached."""
+    temperature: float = Field(1.0, gt=0, le=4)
+    """Of attempts."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    """Attempts are sampled from the likeliest tokens that have this probability together."""
     easy: float = Field(0.5, ge=0, lt=1)
     """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
     passes: int = Field(1, ge=1, le=16)
