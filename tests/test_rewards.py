@@ -88,7 +88,7 @@ def test_an_abstention_teaches_nothing(kind: str, told: float | None, dusk: Path
 
 
 @pytest.mark.parametrize("kind", ["grpo", "rloo"])
-@pytest.mark.parametrize("said", ["temperature=0.01", "top_p=0.01"])
+@pytest.mark.parametrize("said", ["temperature=0.001", "top_p=0.01"])
 def test_attempts_are_sampled_as_the_recipe_says(kind: str, said: str, dusk: Path) -> None:
     """All but greedily, so that no two of a problem's attempts differ while the weights stand still."""
     domain = made(kind, f"sleep.rehearse.{said}")
