@@ -165,6 +165,19 @@ def test_labels_are_closed_and_rows_without_a_split_are_split(tmp_path: Path) ->
     assert not set(found.test) & set(found.train)
 
 
+def test_a_set_of_the_hub_is_read_by_datasets(tmp_path: Path) -> None:
+    """A folder is to the library what an id is; its splits become fields of the rows. Offline, an id is told."""
+    for split, rows in (("train", 3), ("test", 2)):
+        lines = [json.dumps({"question": f"{split} {at}?", "answer": str(at)}) for at in range(rows)]
+        (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
+    found = Questions("one", QuestionSet(hub=str(tmp_path)), Guard(), ())
+    assert found.train == ["train 0?", "train 1?", "train 2?"]
+    assert found.test == ["test 0?", "test 1?"]
+    assert found.solve("train 2?") == "2"
+    with pytest.raises(DataError, match=r"stream\.sets\.one: 'nobody/has-this' can't be fetched from the hub"):
+        Questions("one", QuestionSet(hub="nobody/has-this", revision="0" * 40), Guard(), ())
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

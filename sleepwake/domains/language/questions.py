@@ -34,7 +34,7 @@ def read(name: str, chosen: QuestionSet, places: tuple[Path, ...]) -> list[dict[
         from datasets import load_dataset  # touches the network
 
         try:
-            parts = load_dataset(chosen.hub, chosen.config or None)
+            parts = load_dataset(chosen.hub, chosen.config or None, revision=chosen.revision or None)
         except (OSError, ValueError) as error:
             raise DataError(
                 f"stream.sets.{name}: {chosen.hub!r} can't be fetched from the hub: {error}",

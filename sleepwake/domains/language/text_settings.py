@@ -58,6 +58,8 @@ class QuestionSet(Settings):
     """Or a data set's id on the hub, such as "openai/gsm8k"; touches the network."""
     config: str = ""
     """The hub's name of a part of the data set, such as "main"."""
+    revision: str = ""
+    """A commit of the hub's, so that the rows can't change under a run; empty: the newest."""
     question: str = "{question}"
     """How a row is asked, its fields in braces."""
     answer: str = "{answer}"
