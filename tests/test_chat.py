@@ -165,8 +165,11 @@ def test_labels_are_closed_and_rows_without_a_split_are_split(tmp_path: Path) ->
     assert not set(found.test) & set(found.train)
 
 
-def test_a_set_of_the_hub_is_read_by_datasets(tmp_path: Path) -> None:
+def test_a_set_of_the_hub_is_read_by_datasets(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A folder is to the library what an id is; its splits become fields of the rows. Offline, an id is told."""
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
     for split, rows in (("train", 3), ("test", 2)):
         lines = [json.dumps({"question": f"{split} {at}?", "answer": str(at)}) for at in range(rows)]
         (tmp_path / f"{split}.jsonl").write_text("\n".join(lines))
