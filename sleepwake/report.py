@@ -104,10 +104,15 @@ def number(value: Any) -> str:
 
 
 def _precision(audits: Table) -> dict[str, Any]:
-    """Precision pooled over all accepted dreams that were audited; value None where none was."""
+    """Precision pooled over all accepted dreams that were audited, and the Goodhart gap over all that were judged; None where none was."""
     told = [(row["accepted"], row["precision"]) for row in audits if row["precision"] is not None and row["accepted"]]
-    accepted = sum(n for n, _ in told)
-    return {"accepted": accepted, "value": fsum(n * p for n, p in told) / accepted if accepted else None}
+    gaps = [(row["judged"], row["goodhart"]) for row in audits if row.get("goodhart") is not None and row["judged"]]
+    accepted, judged = (sum(n for n, _ in pairs) for pairs in (told, gaps))
+    return {
+        "accepted": accepted,
+        "value": fsum(n * p for n, p in told) / accepted if accepted else None,
+        "gap": fsum(n * gap for n, gap in gaps) / judged if judged else None,
+    }
 
 
 def _night_rows(summary: dict[str, Any]) -> Table:

@@ -133,7 +133,9 @@ def boundary(found: Mapping[str, Any]) -> None:
         where = "outside" if told["outside"] else "within"
         reached = f"{told['newly']:.1f} problems newly in reach, {where} what sampling the base twice shows ({told['band']:.1f})"
         parts = f"pass@1 {told['acquired']:+.3f} acquired, {told['sharpened']:+.3f} sharpened"
-        out.print(f"{family}: {reached}; {told['lost']:.1f} lost; {parts}")
+        before, after = told["cover"]["0.5"]
+        covered = f"{before:.3f} -> {after:.3f} of the problems solved by half of the samples"
+        out.print(f"{family}: {reached}; {told['lost']:.1f} lost; {parts}; {covered}")
 
 
 def sweep(arms: Sequence[ArmResult]) -> None:

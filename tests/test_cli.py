@@ -63,6 +63,7 @@ def test_the_boundary_is_measured_noted_and_shown(tmp_path: Path) -> None:
     measured = call("eval", folder, "--boundary", "--problems", 5, "--samples", 8)
     assert measured.exit_code == 0, measured.output
     assert "pass@4 before" in measured.output
+    assert "solved by half of the samples" in " ".join(measured.output.split())
     summary = json.loads((folder / "summary.json").read_text())
     found = summary["boundary"]
     assert summary["status"] == "done"

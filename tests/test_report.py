@@ -294,7 +294,15 @@ def test_page_of_levels(tmp_path):
     morning_of(note, 3, (0, 0), True, [], [], 0.75)
     frontier(note, "morning", copy=13)
     summary = summarise(note.events, RECIPE, "", 0)
-    told = {"newly": 12.5, "lost": 0.0, "band": 0.0, "outside": True, "acquired": 0.25, "sharpened": -0.01}
+    told = {
+        "newly": 12.5,
+        "lost": 0.0,
+        "band": 0.0,
+        "outside": True,
+        "acquired": 0.25,
+        "sharpened": -0.01,
+        "cover": {"0.5": [0.125, 0.375]},
+    }
     levels = {"copy": {"7": {"before": 0.0, "after": 0.5}}}
     summary["boundary"] = {"k": 256, "n": 512, "problems": 100, "levels": levels, "families": {"copy": told}}
     html = render(summary, note.events, tmp_path)
@@ -305,6 +313,7 @@ def test_page_of_levels(tmp_path):
         "Was it out of reach before?",
         "12.5 problems newly in reach",
         "+0.250",
+        "Half of the samples solve 12.5\u00a0% of the problems before, 37.5\u00a0% after.",
     ):
         assert told in html
 
@@ -357,3 +366,16 @@ def test_a_sweep_page_shows_every_arm_and_equal_ledgers_give_equal_pages() -> No
     assert page.count("<svg") == 2
     assert "//" not in page.replace("http://www.w3.org/", ""), "nothing is fetched"
     assert sweep_page.render("a sweep", statistics.results(lines)) == page
+
+
+def test_the_goodhart_gap_is_pooled_over_what_was_judged(tmp_path):
+    audits = [
+        {"judged": 30, "accepted": 10, "precision": 0.9, "goodhart": 0.1},
+        {"judged": 10, "accepted": 30, "precision": 0.5, "goodhart": -0.1},
+        {"judged": 0, "accepted": 0, "precision": None, "goodhart": None},
+    ]
+    told = report._precision(audits)
+    assert told["accepted"] == 40
+    assert told["value"] == pytest.approx(0.6)
+    assert told["gap"] == pytest.approx(0.05)
+    assert report._precision([{"judged": 4, "accepted": 1, "precision": 1.0}])["gap"] is None
