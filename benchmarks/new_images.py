@@ -47,6 +47,8 @@ def measured(path: Path, data: Path, others: Path) -> dict[str, Any]:
         mind.load(commit)
         mind.judge.freeze(commit)
         names = [name for name in mind.dreamer.inventory if not domain.space.is_practised(name)]
+        if not names:  # such as after a night that was undone
+            return {"run": path.name, "classes": 0}
         with torch.no_grad():
             images_PNCHW = mind.dreamer.again(names, EACH, seed_at(recipe.seed, "measure"))
         labels_N = torch.tensor(names).repeat_interleave(EACH)
