@@ -17,7 +17,7 @@ from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
 
 LEDGER = Path("benchmarks/results/judges.jsonl")
 RECIPE = "language/judges"
-JUDGES = ("metamorphic", "cycle", "majority", "self-certainty", "ensemble", "random", "oracle")
+JUDGES = ("metamorphic", "cycle", "majority", "self-certainty", "ensemble", "votes", "random", "oracle")
 
 
 def settings(judge: str) -> tuple[str, ...]:
