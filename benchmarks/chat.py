@@ -39,7 +39,7 @@ ARMS: dict[str, tuple[str, ...]] = {
     "magpie, majority": (),
     "magpie, random reward": ('judge={type="random"}',),
     "magpie, oracle": ('judge={type="oracle"}',),
-    "no nights, equal steps": ("policy.nights=0", "wake.steps=2880", 'morning.probes="none"'),
+    "no nights, equal steps": ("policy.nights=0", "wake.steps=2880"),
 }
 """What is said beyond the base."""
 

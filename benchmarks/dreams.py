@@ -2,7 +2,7 @@
 
     python benchmarks/dreams.py --data ../shared/data            # run what the ledger lacks, then print
     python benchmarks/dreams.py --print
-    python benchmarks/dreams.py --commands                       # each control as a command of its own
+    python benchmarks/dreams.py --commands                       # each control as a command of its own (the poor generator is made by a run)
     python benchmarks/dreams.py --recipes vision/dream-digits --seeds 100   # one seed, to settle settings on
     python benchmarks/dreams.py --recipes vision/dream-nic vision/dream-wrong --arms dreams "mapping without dreams" ER     # other streams
     python benchmarks/dreams.py --budgets 10 20 --arms dreams "dreams, and the least new practised" "labels of the class dreamed from" ER
@@ -139,7 +139,8 @@ def main() -> None:
     if args.commands:
         for recipe, budget, name in product(args.recipes, args.budgets, args.arms):
             said = "".join(f" --set {shlex.quote(line)}" for line in settings(recipe, name, budget))
-            print(f"# {name}\nsleepwake run {recipe} --data {args.data}{said}")
+            where = f"SLEEPWAKE_DATA={POOR.parent} " if "<poor>" in "".join(ARMS[name]) else ""
+            print(f"# {name}\n{where}sleepwake run {recipe} --data {args.data}{said}")
         return
     if not args.only_print and "a poor generator" in args.arms and not POOR.exists():
         make = ["-m", "sleepwake.domains.vision.stroke_training", "--steps", "300", "--out", str(POOR)]

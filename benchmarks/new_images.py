@@ -39,6 +39,8 @@ def measured(path: Path, data: Path, others: Path) -> dict[str, Any]:
     opened = session.reopen(path, None, "cpu", data, print, time.monotonic())
     folder, domain, recipe = opened.folder, opened.domain, opened.recipe
     try:
+        if getattr(recipe.stream, "data", "") == others.name:
+            raise SystemExit(f"{others.name} is the stream's own: name another with --others")
         if domain.dreamt is None:
             raise SystemExit(f"{path} has no dreamed classes")
         state, _ = folder.recover()
@@ -99,7 +101,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--others", default="fashion_mnist.npz", help="images of no class, for judges that know of them")
+    parser.add_argument(
+        "--others", default="fashion_mnist.npz", help="images of no class, for judges that know of them; not the stream's own"
+    )
     args = parser.parse_args()
     for path in args.runs:
         line = json.dumps(measured(path, args.data, args.data / args.others))

@@ -18,7 +18,7 @@ from sleepwake import dreaming, methods, recipebook, session, statistics, sweep_
 from sleepwake import recipe as recipes
 from sleepwake import sweep as sweeps
 from sleepwake.engines import Processes
-from sleepwake.errors import DamagedRunError, RecipeError, SleepwakeError
+from sleepwake.errors import DamagedRunError, RecipeError, RunFolderError, SleepwakeError
 
 BEGAN = time.perf_counter()
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -196,6 +196,8 @@ def dream(
 ) -> None:
     """Show what a run's mind dreams, with verdicts. Example: sleepwake dream checkpoints/quickstart-0 --n 24 --out dreams.png"""
     with _errors(folder):
+        if night is not None and (n is not None or step is not None):
+            raise RunFolderError("--night shows what a night left, as it is", "leave --n and --step out")
         opened = session.reopen(folder, None, device, data, _warn, BEGAN, allow_code)
         for line in dreaming.dream(opened, out, n, step) if night is None else dreaming.of_night(opened, out, night):
             typer.echo(line)

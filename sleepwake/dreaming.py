@@ -16,7 +16,7 @@ def of_night(opened: Session, out: Path | None, night: int) -> list[str]:
     Args:
         opened: an open run; its folder is released.
         out: as for `dream`.
-        night: from 1, over all days of the run; its last round that judged dreams is shown.
+        night: from 1, of all nights of the run that dreamed; its last round that judged dreams is shown.
 
     Returns:
         Lines to print, as `dream`.
@@ -32,9 +32,8 @@ def of_night(opened: Session, out: Path | None, night: int) -> list[str]:
             if event["event"] == "staged" and (event.get("pictures") or event.get("examples")):
                 nights[event["day"], event["night"]] = event
         if not 1 <= night <= len(nights):
-            raise RunFolderError(
-                f"{folder.path} has dreamed in {len(nights)} nights, not in a night {night}", f"--night 1 to {len(nights)}"
-            )
+            hint = f"--night 1 to {len(nights)}" if nights else f"sleepwake dream {folder.path} shows what it would dream now"
+            raise RunFolderError(f"{folder.path} has dreamed in {len(nights)} nights, not in a night {night}", hint)
         shown = list(nights.values())[night - 1]
         if not shown.get("pictures"):
             return [json.dumps(line) for line in shown["examples"]]

@@ -104,7 +104,7 @@ def number(value: Any) -> str:
 
 
 def _precision(audits: Table) -> dict[str, Any]:
-    """Precision pooled over all accepted dreams that were audited, and the Goodhart gap over all that were judged; None where none was."""
+    """Precision pooled over all accepted dreams audited, and the Goodhart gap weighted by rounds' attempts; None where none was."""
     told = [(row["accepted"], row["precision"]) for row in audits if row["precision"] is not None and row["accepted"]]
     gaps = [(row["judged"], row["goodhart"]) for row in audits if row.get("goodhart") is not None and row["judged"]]
     accepted, judged = (sum(n for n, _ in pairs) for pairs in (told, gaps))

@@ -177,6 +177,12 @@ def test_a_set_of_the_hub_is_read_by_datasets(
     assert found.train == ["train 0?", "train 1?", "train 2?"]
     assert found.test == ["test 0?", "test 1?"]
     assert found.solve("train 2?") == "2"
+    asked: dict[str, object] = {}
+    monkeypatch.setattr("datasets.load_dataset", lambda *args, **more: asked.update(more) or {"train": [{"question": "q", "answer": "a"}]})
+    with pytest.raises(DataError, match="for test"):
+        Questions("one", QuestionSet(hub="owner/set", revision="abc"), Guard(), ())
+    assert asked == {"revision": "abc"}
+    monkeypatch.undo()
     with pytest.raises(DataError, match=r"stream\.sets\.one: 'nobody/has-this' can't be fetched from the hub"):
         Questions("one", QuestionSet(hub="nobody/has-this", revision="0" * 40), Guard(), ())
 

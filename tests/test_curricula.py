@@ -138,8 +138,11 @@ def test_near_copies_of_anything_set_before_are_worth_less(tmp_path: Path) -> No
 def test_even_challenges_never_get_harder(level: int) -> None:
     one: Even = made("even", problems=10, level=level)
     assert one.propose(MIND, 0) == (Challenge("copy", level, 10),)
-    lines = tuple(Line(Problem("copy", text), text) for text in ("12345", "67890"))
-    told = one.observe(one.propose(MIND, 1), Batch(lines), Verdicts((1.0, 0.0), ("", "")))
+    digits = ("12345"[:level], "67890"[:level])
+    lines = tuple(
+        Line(Problem("copy", text), text) for text in (*digits, "123")
+    )  # the last is of another level, as what is recalled beside
+    told = one.observe(one.propose(MIND, 1), Batch(lines), Verdicts((1.0, 0.0, 1.0), ("", "", "")))
     assert told == {"shares": {"copy": {str(level): 0.5}}, "level": {"copy": level, "sum": level}}
     assert one.propose(MIND, 2) == (Challenge("copy", level, 10),)
     assert one.practice.lines == {("copy", level): lines[:1]}

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 from days import a_round, contents, day, saved
-from frozen_models import of_pixels
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from frozen_models import of_latents, of_pixels
+from peft import LoraConfig, get_peft_model_state_dict
 from PIL import Image
 
 from sleepwake import recipe as recipes
+from sleepwake.domains.tensors import seeded
 from sleepwake.domains.vision.challengers import Challenge
 from sleepwake.domains.vision.domain import Vision, build
 from sleepwake.domains.vision.images import Batch, Space
@@ -21,6 +24,7 @@ from sleepwake.domains.vision.night_settings import NoveltyJudge
 from sleepwake.domains.vision.novelty import Novelty, copies
 from sleepwake.domains.vision.training import Beside, Shuffled
 from sleepwake.domains.vision.wake_settings import MlpLearner, Wake
+from sleepwake.domains.weights import fingerprint
 from sleepwake.errors import DataError, RecipeError
 from sleepwake.records import Task, Verdicts
 from sleepwake.roles import Mind
@@ -315,6 +319,7 @@ def test_a_diffusion_dreamer_draws_a_dream_again_after_a_checkpoint(tmp_path: Pa
     facts = night(domain, mind, tmp_path / "dusk")
     names = list(mind.dreamer.inventory)
     assert facts["adopted"] == len(names) > 0
+    assert mind.dreamer._fingerprint() == fingerprint(folder)
     drawn = mind.dreamer.again(names, 3, seed=1).detach()
     again = domain.mind()
     again.load(saved(mind, tmp_path / "night"))
@@ -324,6 +329,36 @@ def test_a_diffusion_dreamer_draws_a_dream_again_after_a_checkpoint(tmp_path: Pa
     day(domain, again, 1)
     assert contents(saved(mind, tmp_path / "one")) == contents(saved(again, tmp_path / "other"))
     assert set(again.dreamer.inventory) <= set(names)
+
+
+def test_a_run_knows_its_generator_s_lora_again(tmp_path: Path) -> None:
+    with torch.device("cpu"):
+        folder = of_latents(tmp_path / "generator")
+        for name, seed in (("one", 1), ("other", 2)):
+            unet = UNet2DConditionModel.from_pretrained(folder / "unet")
+            with seeded(seed, CPU):
+                unet.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=["to_q"], init_lora_weights=False))
+            StableDiffusionPipeline.save_lora_weights(tmp_path / name, unet_lora_layers=get_peft_model_state_dict(unet))
+
+    def domain_of(name: str) -> Vision:
+        generator = f'{{type="folder", folder="{folder}", lora="{tmp_path / name}"}}'
+        return made(f'dreamer={{type="diffusion", generator={generator}, fit_steps=1, prompt_steps=1, prompt_batch=2, dreams=4}}')
+
+    domain = domain_of("one")
+    mind = domain.mind()
+    day(domain, mind)
+    commit = saved(mind, tmp_path / "commit")
+    domain.mind().load(commit)
+    with pytest.raises(DataError, match=r"is another than the one that this run's adapters were made for"):
+        domain_of("other").mind().load(commit)
+
+
+def test_dreams_without_adapters_of_real_classes_know_what_they_can_t_draw() -> None:
+    said = 'dreamer={type="diffusion", first="random", fit="none", begin="stored"}'
+    with pytest.raises(RecipeError, match=r'morning\.probes: "dreamed" ones are draws of real classes'):
+        made(said, 'morning.probes="dreamed"', 'judge={type="peers", members=2}')
+    with pytest.raises(RecipeError, match=r"leaves nothing to rehearse real classes with"):
+        made(said.replace("stored", "noise"), 'sleep.rehearse={type="supervised"}')
 
 
 def test_pairs_that_are_confused_are_asked_for_and_go_farther_as_verdicts_allow(tmp_path: Path) -> None:

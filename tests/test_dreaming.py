@@ -51,6 +51,9 @@ def test_the_sheet_that_a_night_left(run: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["dream", str(run), "--night", "2"])
     assert result.exit_code == 2
     assert "has dreamed in 1 nights, not in a night 2" in result.output
+    result = CliRunner().invoke(app, ["dream", str(run), "--night", "1", "--n", "3"])
+    assert result.exit_code == 2
+    assert "leave --n and --step out" in result.output
 
 
 def test_rows_are_as_many_as_challenges_and_frames_tell_verdicts(tmp_path: Path) -> None:

@@ -256,6 +256,15 @@ def test_a_lora_is_fused_at_opening(folders: dict[str, Path], tmp_path: Path, wh
         assert torch.allclose(fused.unet(*args).sample, lent(*args).sample, atol=1e-5)
         assert not torch.allclose(fused.unet(*args).sample, bare.unet(*args).sample, atol=1e-3)
     assert not any("lora" in name for name, _ in fused.unet.named_parameters())
+    assert pipelines.places(settings.generator) == (folders["latents"], tmp_path / "lora")
+    (file,) = (tmp_path / "lora").glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:50])
+    pipelines._parts.cache_clear()
+    with pytest.raises(DataError, match=r"lora can't be read"):
+        pipelines.open_generator(settings, CPU)
+    file.unlink()
+    with pytest.raises(DataError, match="holds 0 files of safetensors"):
+        pipelines.open_generator(settings, CPU)
 
 
 def test_a_latent_model_without_its_decoder_is_told(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -271,7 +280,10 @@ def test_a_hub_id_without_a_network_is_told() -> None:
     """conftest puts the hub library offline; nothing of that name is in its cache."""
     with pytest.raises(DataError, match="can't be fetched from the hub") as error:
         pipelines.places(HubGenerator(type="hub", id="nobody/has-this"))
-    assert 'type = "folder"' in error.value.hint
+    assert 'generator = { type = "folder", folder = "has-this" } in [dreamer]' in error.value.hint
+    with pytest.raises(DataError, match=r"dreamer\.generator\.lora: 'nobody/this'") as error:
+        weights.fetched("dreamer.generator.lora", "nobody/this", "", ("*.safetensors",))
+    assert 'generator = { type = "folder", folder = "DIR", lora = "this" } in [dreamer]' in error.value.hint
 
 
 def test_a_changed_generator_has_another_fingerprint(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -31,9 +31,12 @@ def fetched(setting: str, hub_id: str, revision: str, files: Sequence[str]) -> P
         return Path(snapshot_download(hub_id, revision=revision or None, allow_patterns=list(files)))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         kind, _, name = setting.rpartition(".")
+        here, also = hub_id.split("/")[-1], ""
+        if name == "lora":
+            kind, name, here, also = "dreamer", "generator", "DIR", f', lora = "{here}"'
         raise DataError(
             f"{setting}: {hub_id!r} can't be fetched from the hub: {error}",
-            f'fetch it where there is a network and write {name} = {{ type = "folder", folder = "{hub_id.split("/")[-1]}" }} in [{kind}]',
+            f'fetch it where there is a network and write {name} = {{ type = "folder", folder = "{here}"{also} }} in [{kind}]',
         ) from error
 
 

@@ -59,6 +59,10 @@ def check_together(recipe: Any) -> None:
         )
     if consolidate.type == "merge" and learner.fast != "lora":
         raise ValueError('sleep.consolidate.type = "merge" folds a LoRA into the lasting weights: write learner.fast = "lora"')
+    if consolidate.type == "seed" and consolidate.lines == "stored":
+        raise ValueError('sleep.consolidate.lines: a larger learner is taught by what the smaller one writes; write lines = "written"')
+    if getattr(recipe.sleep.rehearse, "niche", 0) and recipe.sleep.rehearse.top_p < 1:
+        raise ValueError("sleep.rehearse.niche compares with formats of whole samples: write top_p = 1")
     if consolidate.type == "seed":
         check_growth(learner, challenger, consolidate)
     if recipe.morning.probes == "none":
@@ -115,8 +119,8 @@ def check_sets(learner: Any, challenger: Any, judge: Any) -> None:
             "a set of questions needs a model that can write them: write"
             ' learner = { type = "pretrained", model = { type = "folder", folder = "DIR" } }'
         )
-    if challenger.type != "even":
-        raise ValueError('a set of questions has no levels to climb: write challenger.type = "even"')
+    if challenger.type != "even" or challenger.level != 1:
+        raise ValueError('a set of questions has no levels to climb: write challenger = { type = "even" }')
     judges = judge.of if judge.type == "ensemble" else (judge,)
     if any(each.type == "metamorphic" for each in judges):
         raise ValueError('a set of questions has no relations between parts and wholes: write judge.type = "majority"')

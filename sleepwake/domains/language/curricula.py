@@ -12,6 +12,7 @@ from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.novelty import copies
 from sleepwake.domains.language.practice import Practice
 from sleepwake.domains.language.problems import Batch, Challenge
+from sleepwake.errors import DataError
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -190,6 +191,8 @@ class Uncertainty(Curriculum):
     def load(self, folder: Path) -> None:
         """Copy what `save` wrote."""
         super().load(folder)
+        if not (folder / "archive.json").exists():
+            raise DataError(f"{folder} was written before this challenger kept an archive", "begin the run again")
         state = tensors.load_json(folder / "archive.json")
         self.archive, self.close = state["archive"], state["close"]
 

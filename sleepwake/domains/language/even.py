@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sleepwake.domains.language import night_settings
-from sleepwake.domains.language.challengers import Ladder, practised
+from sleepwake.domains.language.challengers import Ladder, of_level, practised
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.problems import Batch, Challenge
 from sleepwake.records import Facts, Verdicts
@@ -31,7 +31,7 @@ class Even(Ladder):
         """Note shares; accepted lines become practice."""
         accepted = material.select(verdicts.accepted)
         for family in {challenge.family: None for challenge in challenges}:
-            tried, solved = (batch.select([line.problem.family == family for line in batch.lines]) for batch in (material, accepted))
+            tried, solved = (of_level(batch, self.families[family], family, self.first) for batch in (material, accepted))
             share = len(solved.by_problem()) / len(tried.by_problem()) if len(tried) else 0.0
             self.shares[family] = {str(self.first): round(share, 6)}
             self.practice.add(family, self.first, solved.lines)

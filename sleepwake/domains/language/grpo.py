@@ -62,7 +62,7 @@ class Sampled:
         judgements = mind.judge.judgements(material) if chosen.judging else []
         prompts = self._prompts(valid, easy, judgements, random.Random(derive(seed, "prompts")))
         before = dusk().learner if chosen.niche or (chosen.beta and chosen.anchor == "dusk") else learner
-        usual = formats_of(before, prompts, chosen.generations, derive(seed, "formats")) if chosen.niche else None
+        usual = formats_of(before, prompts, chosen.generations, chosen.temperature, derive(seed, "formats")) if chosen.niche else None
         reward = Reward(mind, usual, chosen.niche, derive(seed, "rewards"))
         twin = learner.copy()
         twin.train_only(fast=True)
@@ -145,7 +145,7 @@ class Reward:
         self.shares: list[dict[str, dict[str, float]]] = []
 
     def reward(self, completions: Sequence[str], family: Sequence[str], text: Sequence[str], **_: Any) -> list[float | None]:
-        """A reward for each completion; None where the judge abstains: the trainer leaves it out of its group, and learns nothing of it."""
+        """A reward for each completion; None where the judge abstains: it has no advantage, and is left out of its group's mean."""
         asked = [Problem(*place) for place in zip(family, text, strict=True)]
         answered = collected(asked, completions)
         distinct = gathered(list(answered), list(answered.values()))
@@ -198,10 +198,12 @@ def by_family(problems: Sequence[Problem], forms: Sequence[str]) -> dict[str, di
     return {family: {name: round(value, 4) for name, value in shares(names).items()} for family, names in told.items()}
 
 
-def formats_of(learner: TextLearner, problems: Sequence[Problem], attempts: int, seed: int) -> dict[str, dict[str, float]]:
+def formats_of(
+    learner: TextLearner, problems: Sequence[Problem], attempts: int, temperature: float, seed: int
+) -> dict[str, dict[str, float]]:
     """The shares in which a learner's sampled answers to problems are written, by family."""
     asked = list(dict.fromkeys(problems))
-    answers = learner.attempt(asked, (1.0,) * attempts, seed)
+    answers = learner.attempt(asked, (temperature,) * attempts, seed)
     forms = [form(learner.families, problem, answer) for problem, given in zip(asked, answers, strict=True) for answer in given]
     return by_family([problem for problem in asked for _ in range(attempts)], forms)
 

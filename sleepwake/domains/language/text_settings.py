@@ -86,4 +86,6 @@ class QuestionSet(Settings):
     def _one_place(self) -> Self:
         if bool(self.path) == bool(self.hub):
             raise ValueError('a set of questions is a file or of the hub: write path = "questions.jsonl", or hub = "owner/name"')
+        if self.revision and not self.hub:
+            raise ValueError("a file has no revision: leave it out")
         return self

@@ -103,6 +103,11 @@ def dreamers(recipe: Any) -> Iterator[str]:
     confused = recipe.challenger.type == "confusion" and dreamer.begin != "stored"  # there it is measured on stored images
     if recipe.wake.replay.type == "generated" or confused or recipe.evaluate.draws:
         yield 'dreamer.fit: "none" leaves nothing to draw real classes with; write fit = "learner"'
+    if recipe.morning.probes == "dreamed":
+        yield 'morning.probes: "dreamed" ones are draws of real classes; write probes = "kept", or dreamer.fit = "learner"'
+    old = recipe.sleep.rehearse.type != "classes" or "consolidate" in recipe.sleep.stages
+    if old and recipe.policy.most_nights and dreamer.begin != "stored":
+        yield 'dreamer.fit: "none" leaves nothing to rehearse real classes with; write fit = "learner", or begin = "stored"'
 
 
 def latents(recipe: Any) -> Iterator[str]:

@@ -224,9 +224,9 @@ class DiffusionDreamer:
         if not state["adapters"]:
             return
         if self._fingerprint() != state["generator"]:
-            place = places(self.settings.generator)[0]
+            named = " with ".join(map(str, places(self.settings.generator)))
             raise DataError(
-                f"the frozen generator in {place} is another than the one that this run's adapters were made for",
+                f"the frozen generator in {named} is another than the one that this run's adapters were made for",
                 "put the weights back with which the run began, or begin another run",
             )
         self._opened().adapters.load(folder / "adapters", state["adapters"])

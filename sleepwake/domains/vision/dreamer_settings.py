@@ -115,6 +115,8 @@ class HubGenerator(Settings):
     """A commit, so that the weights can't change under a run; empty: the newest."""
     lora: str = ""
     """Hub id of a LoRA that is fused into the UNet at opening, such as "latent-consistency/lcm-lora-sdv1-5"."""
+    lora_revision: str = ""
+    """As `revision`, of the LoRA."""
 
 
 FrozenGenerator = Annotated[StrokesGenerator | FolderGenerator | HubGenerator, Field(discriminator="type")]
@@ -232,7 +234,7 @@ class DiffusionDreamer(Settings):
     checkpointing: bool = False
     """Compute the activations of UNet and decoder twice in place of keeping them."""
     at_once: int = Field(default=0, ge=0)
-    """Dreams whose images pass the generator together while they are optimised; fewer take less memory; 0: all of a round."""
+    """Adapters whose images pass the generator together while they are optimised; fewer take less memory; 0: all of a round."""
     first: Literal["class", "random"] = "class"
     """Where the adapter of a dream begins: at that of class a, or anywhere; with `prompt_steps` 0 it stays there (control)."""
     begin: Literal["noise", "draws", "stored"] = "noise"

@@ -12,6 +12,7 @@ import diffusers
 import torch
 import transformers
 from diffusers.loaders import StableDiffusionLoraLoaderMixin
+from safetensors import SafetensorError
 from torch import nn
 
 from sleepwake.domains import tensors
@@ -62,7 +63,9 @@ def places(generator: StrokesGenerator | FolderGenerator | HubGenerator) -> tupl
         *(f"{part}/*.{kind}" for part in (*NEEDED, "vae", "tokenizer") for kind in ("json", "safetensors", "txt")),
     )
     found = fetched("dreamer.generator", generator.id, generator.revision, wanted)
-    return (found, fetched("dreamer.generator", generator.lora, "", ("*.safetensors",))) if generator.lora else (found,)
+    if not generator.lora:
+        return (found,)
+    return found, fetched("dreamer.generator.lora", generator.lora, generator.lora_revision, ("*.safetensors",))
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +96,7 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except DataError:
         raise
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise DataError(f"dreamer.generator: {folder} can't be read: {error}", "fetch or write that folder again") from error
 
 
@@ -129,7 +132,12 @@ def _read(kind: Any, folder: Path) -> nn.Module:
 
 def _fuse(unet: Any, folder: Path) -> None:
     """Add a LoRA, as diffusers' `save_lora_weights` writes it, to the UNet's weights for good, such as one that makes it an LCM."""
-    read = {"use_safetensors": True, "local_files_only": True, "return_lora_metadata": True}
+    files = [file.name for file in folder.glob("*.safetensors")]
+    if len(files) != 1:
+        raise DataError(
+            f"dreamer.generator: {folder} holds {len(files)} files of safetensors, a LoRA's folder has one", "one LoRA a folder"
+        )
+    read = {"weight_name": files[0], "use_safetensors": True, "local_files_only": True, "return_lora_metadata": True}
     state, alphas, metadata = StableDiffusionLoraLoaderMixin.lora_state_dict(str(folder), **read)
     if other := sorted({key.split(".")[0] for key in state} - {"unet"}):
         raise DataError(f"dreamer.generator: the LoRA in {folder} changes {', '.join(other)}; only the UNet's is known", "one of a UNet")
