@@ -25,12 +25,15 @@ from sleepwake.domains.tensors import generator
 from sleepwake.domains.vision.data_sets import npz
 from sleepwake.domains.vision.dream_measures import Informed, duplicates, like_drawings, recognised, taken_for_known
 from sleepwake.domains.vision.dreamer_settings import DiffusionDreamer
-from sleepwake.domains.vision.images import Batch, Space, fitted
+from sleepwake.domains.vision.images import Batch
+from sleepwake.domains.vision.mix_dreamers import pictured
 from sleepwake.domains.vision.pipelines import open_generator
 from sleepwake.domains.vision.stream_settings import NpzStream
 from sleepwake.seeds import seed as seed_at
 
 EACH = 100
+STRANGE = 5000
+"""Images of another data set that a judge is shown."""
 LEDGER = Path("benchmarks/results/new_images.jsonl")
 
 
@@ -65,7 +68,9 @@ def measured(path: Path, data: Path, others: Path) -> dict[str, Any]:
         noise_NCHW = torch.rand(tests.shape, generator=generator(1), device="cpu")
         asked = {"": accepted_NCHW, "all": images_PNCHW.flatten(0, 1), "real": tests, "noise": noise_NCHW}
         informed = Informed.of(examples, domain.space, 1)
-        elsewhere = Informed.of(examples, domain.space, 1, others_NCHW=pictures(others, domain.space))
+        (strange,) = npz(NpzStream(type="npz", data=str(others)), ())
+        others_NCHW = pictured(strange, torch.arange(STRANGE), domain.space)
+        elsewhere = Informed.of(examples, domain.space, 1, others_NCHW=others_NCHW)
         judges = {"": informed, ", by others": elsewhere, ", plain": oracle}
         told = {
             f"{name} known{kind}".strip(): round(taken_for_known(judge, images, known), 4)
@@ -87,13 +92,6 @@ def measured(path: Path, data: Path, others: Path) -> dict[str, Any]:
         }
     finally:
         folder.release()
-
-
-def pictures(file: Path, space: Space) -> torch.Tensor:
-    """Five thousand training images of another data set, at the size of a stream's."""
-    (images,) = npz(NpzStream(type="npz", data=str(file)), ())
-    few_NHWC = torch.from_numpy(images.train_NHWC[:5000])
-    return fitted(few_NHWC.permute(0, 3, 1, 2).float() / images.white, space.shape)
 
 
 def main() -> None:

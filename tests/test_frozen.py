@@ -282,8 +282,11 @@ def test_a_hub_id_without_a_network_is_told() -> None:
         pipelines.places(HubGenerator(type="hub", id="nobody/has-this"))
     assert 'generator = { type = "folder", folder = "has-this" } in [dreamer]' in error.value.hint
     with pytest.raises(DataError, match=r"dreamer\.generator\.lora: 'nobody/this'") as error:
-        weights.fetched("dreamer.generator.lora", "nobody/this", "", ("*.safetensors",))
-    assert 'generator = { type = "folder", folder = "DIR", lora = "this" } in [dreamer]' in error.value.hint
+        weights.fetched("dreamer.generator.lora", "nobody/this", "", ("*.safetensors",), "what is on disk")
+    assert "and write what is on disk" in error.value.hint
+    with pytest.raises(DataError) as error:
+        pipelines.places(HubGenerator(type="hub", id="nobody/has-this", lora="nobody/this"))
+    assert 'generator = { type = "folder", folder = "has-this", lora = "this" } in [dreamer]' in error.value.hint
 
 
 def test_a_changed_generator_has_another_fingerprint(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ SUFFIXES = (".safetensors", ".json", ".jinja", ".model", ".txt")
 """Weights, configurations, tokenizers, templates."""
 
 
-def fetched(setting: str, hub_id: str, revision: str, files: Sequence[str]) -> Path:
+def fetched(setting: str, hub_id: str, revision: str, files: Sequence[str], instead: str) -> Path:
     """The folder of a repository of the hub in the hub's own cache.
 
     Args:
@@ -20,6 +20,7 @@ def fetched(setting: str, hub_id: str, revision: str, files: Sequence[str]) -> P
         hub_id: owner and name.
         revision: a commit; empty: the newest.
         files: patterns of what is wanted.
+        instead: the line to write for one that was fetched elsewhere.
 
     Raises:
         DataError: the hub can't be reached, or doesn't have it.
@@ -30,13 +31,8 @@ def fetched(setting: str, hub_id: str, revision: str, files: Sequence[str]) -> P
     try:
         return Path(snapshot_download(hub_id, revision=revision or None, allow_patterns=list(files)))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
-        kind, _, name = setting.rpartition(".")
-        here, also = hub_id.split("/")[-1], ""
-        if name == "lora":
-            kind, name, here, also = "dreamer", "generator", "DIR", f', lora = "{here}"'
         raise DataError(
-            f"{setting}: {hub_id!r} can't be fetched from the hub: {error}",
-            f'fetch it where there is a network and write {name} = {{ type = "folder", folder = "{here}"{also} }} in [{kind}]',
+            f"{setting}: {hub_id!r} can't be fetched from the hub: {error}", f"fetch it where there is a network and write {instead}"
         ) from error
 
 

@@ -59,8 +59,6 @@ def check_together(recipe: Any) -> None:
         )
     if consolidate.type == "merge" and learner.fast != "lora":
         raise ValueError('sleep.consolidate.type = "merge" folds a LoRA into the lasting weights: write learner.fast = "lora"')
-    if consolidate.type == "seed" and consolidate.lines == "stored":
-        raise ValueError('sleep.consolidate.lines: a larger learner is taught by what the smaller one writes; write lines = "written"')
     if getattr(recipe.sleep.rehearse, "niche", 0) and recipe.sleep.rehearse.top_p < 1:
         raise ValueError("sleep.rehearse.niche compares with formats of whole samples: write top_p = 1")
     if consolidate.type == "seed":
@@ -127,11 +125,13 @@ def check_sets(learner: Any, challenger: Any, judge: Any) -> None:
 
 
 def check_growth(learner: Characters, challenger: Any, consolidate: Any) -> None:
-    """Refuse a larger size that isn't larger, or that a copy can't have.
+    """Refuse a larger size that isn't larger, or that a copy can't have, and what would not teach it.
 
     Raises:
         ValueError: with what is wrong and the line to write.
     """
+    if consolidate.lines == "stored":
+        raise ValueError('sleep.consolidate.lines: a larger learner is taught by what the smaller one writes; write lines = "written"')
     larger = consolidate.larger
     alike = f"{{ width = {learner.width}, heads = {learner.heads}, expansion = {learner.expansion}, layers = {learner.layers + 2} }}"
     if larger.width < learner.width or larger.layers < learner.layers:

@@ -39,7 +39,11 @@ def located(chosen: Any, places: tuple[Path, ...]) -> Any:
     if not isinstance(chosen, Pretrained):
         return chosen
     named = chosen.model
-    folder = fetched("learner.model", named.id, named.revision, FILES) if isinstance(named, HubModel) else find(named.folder, places)
+    if isinstance(named, HubModel):
+        instead = f'model = {{ type = "folder", folder = "{named.id.split("/")[-1]}" }} in [learner]'
+        folder = fetched("learner.model", named.id, named.revision, FILES, instead)
+    else:
+        folder = find(named.folder, places)
     return chosen.model_copy(update={"model": FolderModel(type="folder", folder=str(folder))})
 
 

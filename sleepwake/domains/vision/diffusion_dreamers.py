@@ -20,7 +20,7 @@ from sleepwake.domains.vision.learned_stop import Hindsight, Learned
 from sleepwake.domains.vision.networks import Classifier
 from sleepwake.domains.vision.pipelines import open_generator, places
 from sleepwake.domains.vision.stopping import Stopper, stopper_of
-from sleepwake.domains.vision.training import Shuffled, Source
+from sleepwake.domains.vision.training import Source
 from sleepwake.domains.vision.tuning import Aim, Goal, Painter, Starts, invert, steer
 from sleepwake.domains.weights import fingerprint
 from sleepwake.errors import DataError
@@ -133,16 +133,19 @@ class DiffusionDreamer:
         return told
 
     def source(self, classes: Sequence[int], namer: Classifier) -> Source:
-        """A source of some classes; it can choose, so that nothing needs a name. Stored images where no adapter draws them."""
-        if self.settings.fit == "none":
-            stored: Shuffled = self.memory.of(classes)
-            return stored
-        return Painted(self._opened(), tuple(classes), self.settings.pool)
+        """A source of some classes; it can choose, so that nothing needs a name."""
+        return self._source(classes, self.settings.pool)
 
     def draw(self, n: int, seed: int, classes: Sequence[int], namer: Classifier) -> Batch:
-        """Draw n images in random order, as many of each class as can be."""
-        source = Painted(self._opened(), tuple(classes)) if self.settings.fit != "none" else self.source(classes, namer)
-        return source.draw(n, seed)
+        """Draw n images in random order; by adapters, as many of each class as can be."""
+        return self._source(classes, 0).draw(n, seed)
+
+    def _source(self, classes: Sequence[int], pool: int) -> Source:
+        """What adapters draw, or stored images where no adapter draws real classes."""
+        if self.settings.fit == "none":
+            stored: Source = self.memory.of(classes)
+            return stored
+        return Painted(self._opened(), tuple(classes), pool)
 
     def dream(self, challenges: Sequence[Challenge], learner: Any, seed: int) -> Batch:
         """Images of class a that lean towards b, for each challenge (a, b, distance).

@@ -110,8 +110,7 @@ class PicturesDreamer(MixDreamer):
         classes = list(self.others.classes.values())
         places_N = torch.from_numpy(self.others.train_labels_N == classes[self.pairs.index(pair) % len(classes)]).nonzero()[:, 0]
         chosen_N = places_N[torch.randint(len(places_N), (n,), generator=generator(seed), device="cpu")]
-        images_NHWC = torch.from_numpy(self.others.train_NHWC[chosen_N.numpy()]).to(self.space.device)
-        return fitted(images_NHWC.permute(0, 3, 1, 2).float() / self.others.white, self.space.shape)
+        return pictured(self.others, chosen_N, self.space)
 
     def save(self, folder: Path) -> None:
         """As the other, and the pairs."""
@@ -122,3 +121,9 @@ class PicturesDreamer(MixDreamer):
         """Copy what `save` wrote."""
         super().load(folder)
         self.pairs = load_json(folder / "pairs.json")
+
+
+def pictured(others: Images, places_N: Tensor, space: Space) -> Tensor:
+    """Training images (N, C, H, W) of another data set, in the shape of a stream's."""
+    images_NHWC = torch.from_numpy(others.train_NHWC[places_N.numpy()]).to(space.device)
+    return fitted(images_NHWC.permute(0, 3, 1, 2).float() / others.white, space.shape)

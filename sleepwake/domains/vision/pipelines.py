@@ -62,10 +62,13 @@ def places(generator: StrokesGenerator | FolderGenerator | HubGenerator) -> tupl
         "model_index.json",
         *(f"{part}/*.{kind}" for part in (*NEEDED, "vae", "tokenizer") for kind in ("json", "safetensors", "txt")),
     )
-    found = fetched("dreamer.generator", generator.id, generator.revision, wanted)
-    if not generator.lora:
+    folder, lora = (hub_id.split("/")[-1] for hub_id in (generator.id, generator.lora))
+    alone = f'generator = {{ type = "folder", folder = "{folder}" }} in [dreamer]'
+    both = f'generator = {{ type = "folder", folder = "{folder}", lora = "{lora}" }} in [dreamer]'
+    found = fetched("dreamer.generator", generator.id, generator.revision, wanted, both if lora else alone)
+    if not lora:
         return (found,)
-    return found, fetched("dreamer.generator.lora", generator.lora, generator.lora_revision, ("*.safetensors",))
+    return found, fetched("dreamer.generator.lora", generator.lora, generator.lora_revision, ("*.safetensors",), both)
 
 
 @lru_cache(maxsize=1)
