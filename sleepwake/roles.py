@@ -267,10 +267,10 @@ class Domain(Protocol):
         """How diverse the mind's own material is, by name, the more the better; read by night, so without ground truth."""
         ...
 
-    def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:
+    def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int, to: int | None) -> Facts:
         """What many samples of so many problems a level reach, at the dusks (oldest first) and now, as `summary.json` has it.
 
-        Empty where the domain has no levels.
+        Dreamed levels above `to` are left out. Empty where the domain has no levels.
         """
         ...
 

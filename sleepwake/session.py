@@ -205,8 +205,8 @@ def score_again(opened: Session) -> list[tuple[str, float | None, float | None]]
         folder.release()
 
 
-def measure_boundary(opened: Session, problems: int, samples: int) -> dict[str, Any]:
-    """Sample problems of all levels before the nights and after them; the result goes into journal, summary and report.
+def measure_boundary(opened: Session, problems: int, samples: int, to: int | None = None) -> dict[str, Any]:
+    """Sample problems of all levels (of those dreamed, up to `to`) before the nights and after them, for journal, summary and report.
 
     Raises:
         RunFolderError: the run has no levels, or hasn't slept yet.
@@ -221,7 +221,7 @@ def measure_boundary(opened: Session, problems: int, samples: int) -> dict[str, 
         for commit in (*dusks, state.last):
             minds.append(domain.mind())
             minds[-1].load(folder.folder(commit))
-        found = dict(domain.reach(minds[:-1], minds[-1], problems, samples))
+        found = dict(domain.reach(minds[:-1], minds[-1], problems, samples, to))
         if not found:
             raise RunFolderError(f"{folder.path} is a run without levels", "leave --boundary out")
         note_end(folder, lambda _: None, "measured", {"boundary": found})

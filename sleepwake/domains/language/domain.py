@@ -177,10 +177,10 @@ class Language:
         """Of a few problems that the mind writes now, how they differ; of an answer to each, the share of every format."""
         return monitors.of_mind(mind, self.longest, seed)
 
-    def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:
+    def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int, to: int | None) -> Facts:
         """The boundary of every family on levels that no day taught; see `reach.reach`."""
         seed = derive(self.recipe.seed, "boundary")
-        return reach(dusks, now, self.families, self.stream.levels + 1, problems, samples, self.guard, seed)
+        return reach(dusks, now, self.families, self.stream.levels + 1, to, problems, samples, self.guard, seed)
 
     def _shown(self, problem: Problem) -> str:
         return problem.text if problem.family in self.stream.sets else f"{self.families[problem.family].prefix}{problem.text}="

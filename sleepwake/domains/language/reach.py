@@ -45,8 +45,9 @@ def right(learner: TextLearner, family: Family, problems: Sequence[Problem], sam
 
 
 def reach(
-    dusks: Sequence[Mind], now: Mind, families: Mapping[str, Family], first: int, problems: int, samples: int, guard: Guard, seed: int
-) -> Facts:
+    dusks: Sequence[Mind], now: Mind, families: Mapping[str, Family], first: int, to: int | None, problems: int, samples: int,
+    guard: Guard, seed: int,
+) -> Facts:  # fmt: skip
     """Sample problems of every level from one to two above the highest that was dreamed.
 
     Args:
@@ -54,6 +55,7 @@ def reach(
         now: the mind after them.
         families: of the stream.
         first: lowest level; of families that have none so high, their highest.
+        to: dreamed levels above this one are left out; those that were never dreamed are measured all the same.
         problems: a level; at low levels there may be fewer that differ.
         samples: n, a problem; k is half of it.
         guard: lets ground truth be read.
@@ -69,6 +71,8 @@ def reach(
         highest, was, is_ = max(dreamed_to(now, name), first - 1), list[int](), list[int]()  # after a rollback nothing was dreamed
         levels[name] = {}
         for level in range(first, highest + ABOVE + 1):
+            if to is not None and to < level <= highest:
+                continue
             draws = Random(derive(seed, name, level))
             with guard.audit():
                 asked = [Problem(name, text) for text in dict.fromkeys(families[name].sample(level, draws) for _ in range(problems))]

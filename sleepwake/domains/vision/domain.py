@@ -207,7 +207,7 @@ class Vision:
         """Images have no monitors yet."""
         return {}
 
-    def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int) -> Facts:
+    def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int, to: int | None) -> Facts:
         """Classes have no levels."""
         return {}
 
