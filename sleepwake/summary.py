@@ -43,6 +43,7 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
     gates = [event["agrees"] for event in of(events, "evaluated", what="gate") if event["agrees"] is not None]
     ends = [event["event"] for event in events if event["event"] != "measured"]
     sessions = [event["timing"] for event in events if event["event"] in ("started", "resumed")]
+    nights = _nights(events)
     return {
         "format": 1,
         "recipe": recipe["name"],
@@ -73,10 +74,10 @@ def summarise(events: list[Event], recipe: dict[str, Any], recipe_sha256: str, r
         "aaa": metrics.aaa([metrics.average_seen(at["scores"], at["day"], home) for at in curves]),
         "min_acc": metrics.min_acc(anytime, home) if curves else None,
         "wc_acc": metrics.wc_acc(anytime, home) if curves else None,
-        "nights": _nights(events),
+        "nights": nights,
         "bytes": _bytes(events) | {"run_folder": run_folder_bytes},
         "draws": [{"day": event["day"], "agreement": event["agreement"]} for event in of(events, "evaluated", what="draws")],
-        "frontier": _frontier(events, start.get("task_parts", ())),
+        "frontier": _frontier(events, start.get("task_parts", ()), nights),
         "judge_audit": [_audited(event) for event in of(events, "evaluated", what="judge")],
         "gate_audit": {"nights": len(gates), "agrees": sum(gates)},
         "boundary": next((event["boundary"] for event in reversed(list(of(events, "measured")))), {}),
@@ -186,10 +187,15 @@ def _bytes(events: list[Event]) -> dict[str, Any]:
     return {"weights": weights, "memory": memory}
 
 
-def _frontier(events: list[Event], parts: Sequence[Sequence[str]]) -> dict[str, dict[str, Any]]:
-    """Audited frontier of each family: after the wake of the last day that taught it, each morning, and now."""
+def _frontier(events: list[Event], parts: Sequence[Sequence[str]], nights: Table) -> dict[str, dict[str, Any]]:
+    """Audited frontier of each family: after the wake of the last day that taught it, each morning, and now.
+
+    `dreamed` is the highest level that the challenger set in a round that stands (0 where there is none), of nights that were not rolled
+    back: what of the frontier lies above it, and above what the days taught, was never trained on.
+    """
     seen = list(of(events, "evaluated", what="frontier"))
     days = {event["day"] for event in of(events, "woke")}
+    stood = [row["level"] for night in nights if night["accepted"] is not False for row in night["rounds"] if not row["undone"]]
     table = {}
     for family in sorted({family for event in seen for family in event["frontier"]}):
         there = [event for event in seen if family in event["frontier"]]
@@ -199,5 +205,6 @@ def _frontier(events: list[Event], parts: Sequence[Sequence[str]]) -> dict[str, 
             "after_wake": (wakes or there)[0]["frontier"][family],
             "end": there[-1]["frontier"][family],
             "by_night": [event["frontier"][family] for event in there if event["when"] == "morning"],
+            "dreamed": max((level[family] for level in stood if family in level), default=0),
         }
     return table

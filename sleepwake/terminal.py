@@ -83,7 +83,7 @@ def status(path: Path, summary: Mapping[str, Any]) -> None:
     nights = [night for night in summary["nights"] if night["accepted"] is not None]
     table.add_row("nights accepted", f"{sum(bool(n['accepted']) for n in nights)} of {len(nights)}")
     for family, frontier in summary["frontier"].items():
-        table.add_row(f"frontier {family}", f"{frontier['after_wake']} -> {frontier['end']}")
+        table.add_row(f"frontier {family}", f"{frontier['after_wake']} -> {frontier['end']}, dreamed up to {frontier['dreamed']}")
     table.add_row("stored data of earlier days", f"{summary['bytes']['memory']['images']} bytes")
     table.add_row("seconds", f"{summary['wall_s']:.1f}")
     out.print(table)

@@ -205,14 +205,32 @@ def test_frontier_counts_from_the_last_day_that_taught_a_family():
         note.at(2 * day + 2, "morning", day, 0)
         frontier(note, "morning", **morning)
     summary = summarise(note.events, RECIPE, "", 0)
-    expected = {"copy": {"after_wake": 4, "end": 5, "by_night": [6, 5]}, "sort": {"after_wake": 3, "end": 7, "by_night": [7]}}
+    expected = {
+        "copy": {"after_wake": 4, "end": 5, "by_night": [6, 5], "dreamed": 0},
+        "sort": {"after_wake": 3, "end": 7, "by_night": [7], "dreamed": 0},
+    }
     assert summary["frontier"] == expected
     note.at(5, "wake", 2)
     note("woke", task="a again", facts={})
     frontier(note, "wake", copy=8, sort=6)
     again = summarise(note.events, RECIPE, "", 0)["frontier"]
-    assert again["copy"] == {"after_wake": 8, "end": 8, "by_night": [6, 5]}
-    assert again["sort"] == {"after_wake": 3, "end": 6, "by_night": [7]}
+    assert again["copy"] == {"after_wake": 8, "end": 8, "by_night": [6, 5], "dreamed": 0}
+    assert again["sort"] == {"after_wake": 3, "end": 6, "by_night": [7], "dreamed": 0}
+
+
+def test_what_was_dreamed_of_the_frontier_leaves_out_what_was_undone_or_rolled_back():
+    note = Script()
+    note.at(0)
+    note("started", tasks=["a"], tests=["copy"], test_sizes=[5], metric="exact match", labels="", task_parts=[["copy"]])
+    for night, (levels, accepted) in enumerate([([(5, False), (7, False), (9, True)], True), ([(12, False)], False)]):
+        for number, (level, undone) in enumerate(levels):
+            note.at(number + 1, "round", 0, night, number)
+            note("staged", stage="challenge", timing={"seconds": 0.1}, facts={"level": {"copy": level}})
+            note("gated", kind="round", undone=undone, reason="", before=[], after=[])
+        note.at(9, "morning", 0, night)
+        note("gated", kind="morning", accepted=accepted, reason="", before=[], after=[])
+        frontier(note, "morning", copy=8)
+    assert summarise(note.events, RECIPE, "", 0)["frontier"]["copy"]["dreamed"] == 7
 
 
 def test_homes_by_name_then_by_part_then_by_place():
