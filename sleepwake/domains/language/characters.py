@@ -16,7 +16,7 @@ from transformers import SmolLM3Config, SmolLM3ForCausalLM
 from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.generation import complete
-from sleepwake.domains.language.learners import TextLearner, with_lora
+from sleepwake.domains.language.learners import TextLearner, part, with_lora
 from sleepwake.domains.language.problems import Problem
 from sleepwake.domains.language.shape import Shape
 from sleepwake.domains.language.tokenizer import BOS, EOS, PAD, SIGN, VOCABULARY, CharacterCodec
@@ -62,7 +62,7 @@ class Characters(TextLearner):
         """Width, layers, heads and expansion; a night may enlarge them."""
         return {name: getattr(self.settings, name) for name in Shape.model_fields}
 
-    def grow(self, shape: Mapping[str, int], start: str, seed: int) -> frozenset[str]:
+    def grow(self, shape: Mapping[str, int], start: str, seed: int) -> dict[str, Tensor]:
         """Become larger.
 
         Args:
@@ -72,7 +72,7 @@ class Characters(TextLearner):
             seed: of new weights.
 
         Returns:
-            names of the lasting weights that came along whole and are to stay as they are.
+            the lasting weights that came along, by name: what `train_only` leaves out and `put_back` puts back.
         """
         old = self.lasting_state()
         before = self.settings
@@ -83,9 +83,9 @@ class Characters(TextLearner):
                 fresh[f"model.layers.{layer}.mlp.down_proj.weight"].zero_()  # what new units add to the stream
                 fresh[f"model.layers.{layer}.self_attn.o_proj.weight"].zero_()
             for name, weight in old.items():
-                fresh[name][tuple(slice(size) for size in weight.shape)] = weight
+                fresh[name][part(weight)] = weight
         self._set_lasting(fresh)
-        return frozenset(name for name in old if start == "copy" and fresh[name].shape == old[name].shape)
+        return old if start == "copy" else {}
 
     def _set_lasting(self, state: Mapping[str, Tensor]) -> None:
         """Copy lasting weights, named as the stock model names them; an adapter stays as it is."""

@@ -2,14 +2,16 @@
 
 import copy
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import torch
 from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
@@ -65,6 +67,7 @@ class TextLearner:
         self.contexts: dict[str, str] = {}
         self.leads: dict[str, str] = {}
         self.notebook: dict[str, Any] = {}
+        self._held: list[RemovableHandle] = []
         self._build(chosen)
 
     def _build(self, chosen: Any) -> None:
@@ -213,13 +216,28 @@ class TextLearner:
         of = self.families[family]
         return one == other or (of.answer_formed(one) and of.answer_formed(other) and of.value(one) == of.value(other))
 
-    def train_only(self, fast: bool, but: Collection[str] = ()) -> None:
-        """Let gradients reach the fast weights or the lasting ones, but for some by name; where all weights are fast, there is no
-        difference between the two.
+    def train_only(self, fast: bool, but: Mapping[str, Tensor] | None = None) -> None:
+        """Let gradients reach the fast weights or the lasting ones; where all weights are fast, there is no difference between the two.
+
+        Args:
+            fast: which.
+            but: weights that came along when the learner grew, by name: whole, or the first rows and columns of what is larger now. No
+                gradient reaches them. Weight decay still moves the latter, so `put_back` belongs to it.
         """
+        while self._held:
+            self._held.pop().remove()
         for name, parameter in self.lasting.named_parameters():
-            chosen = self.settings.fast == "full" or ("lora_" in name) == fast
-            parameter.requires_grad_(chosen and name.replace(".base_layer", "") not in but)
+            chosen, old = self.settings.fast == "full" or ("lora_" in name) == fast, (but or {}).get(name.replace(".base_layer", ""))
+            parameter.requires_grad_(chosen and (old is None or old.shape != parameter.shape))
+            if parameter.requires_grad and old is not None:
+                self._held.append(parameter.register_hook(partial(_without, part(old))))
+
+    def put_back(self, old: Mapping[str, Tensor]) -> None:
+        """Make weights that came along what they were."""
+        with torch.no_grad():
+            for name, parameter in self.lasting.named_parameters():
+                if (weight := old.get(name.replace(".base_layer", ""))) is not None:
+                    parameter[part(weight)] = weight
 
     def reset_fast(self, seed: int) -> None:
         """Give the LoRA back its first state, in which it changes nothing."""
@@ -238,3 +256,14 @@ class TextLearner:
             "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
             "known": list(self.known),
         }
+
+
+def part(old: Tensor) -> tuple[slice, ...]:
+    """Where a smaller tensor lies in the one that it grew to."""
+    return tuple(slice(size) for size in old.shape)
+
+
+def _without(place: tuple[slice, ...], gradient: Tensor) -> Tensor:
+    held = gradient.clone()
+    held[place] = 0
+    return held

@@ -323,7 +323,7 @@ class Seed(Distilling):
     """The size to grow to."""
     start: Literal["fresh", "copy"] = "fresh"
     """Random weights, all of which are trained; or the old blocks, with new ones on top and new units beside that begin without effect:
-    here tensors that came along whole stay as they are while it is seeded."""
+    here what came along stays as it is while it is seeded."""
     each: int = Field(200, ge=10, le=10_000)
     """Lines a family and level that the teacher writes."""
     seed_steps: int = Field(1500, ge=1, le=1_000_000)

@@ -5,7 +5,7 @@ With a LoRA the weights under it are frozen and shared by all learners of a proc
 
 import copy
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -112,7 +112,7 @@ class PretrainedLearner(TextLearner):
         self._take(other._own())
         self._open_as(other._opened())
 
-    def train_only(self, fast: bool, but: Collection[str] = ()) -> None:
+    def train_only(self, fast: bool, but: Mapping[str, Tensor] | None = None) -> None:
         """Let gradients reach the LoRA, or all weights: there is no difference between fast and lasting ones."""
         for name, parameter in self.lasting.named_parameters():
             parameter.requires_grad_(self.settings.fast == "full" or "lora_" in name)

@@ -58,6 +58,7 @@ class Seed(Distil):
                 if chosen.imitate:
                     told["imitation"] = self._imitate(twin, lines, derive(seed, "imitate"))
             learner.take(twin)
+        learner.put_back(grown)
         learner.train_only(fast=True)
         size = sum(parameter.numel() for parameter in learner.lasting.parameters())
         return {"steps": off["steps"] + chosen.polish + chosen.imitate, "tokens": off["tokens"], "samples": off["samples"],
