@@ -1,4 +1,4 @@
-"""MAGPIE on a small chat model: what a night on questions that it writes itself adds, beside nights without it.
+"""MAGPIE and notes on a small chat model: what a night on questions that it writes itself adds, beside nights without it.
 
     python benchmarks/chat.py                  # run what the ledger lacks, then print
     python benchmarks/chat.py --print
@@ -40,6 +40,7 @@ ARMS: dict[str, tuple[str, ...]] = {
     "magpie, random reward": ('judge={type="random"}',),
     "magpie, oracle": ('judge={type="oracle"}',),
     "no nights, equal steps": ("policy.nights=0", "wake.steps=2880"),
+    "notes": ('sleep.rehearse={type="notes", longest=40}', 'sleep.consolidate={type="replay"}', 'judge={type="self-certainty"}'),
 }
 """What is said beyond the base."""
 
