@@ -12,6 +12,7 @@ import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from sleepwake.domains.language.notes import PROPOSE, WRITE
 from sleepwake.domains.language.problems import Line, Problem
 from sleepwake.domains.language.text_codec import TextCodec
 from sleepwake.domains.language.training import train
@@ -42,22 +43,21 @@ def dialogue(numbers: int = 10) -> list[tuple[str, str]]:
     return [(f"What is {a} plus {b}?", f"It is {a + b}.") for a in range(numbers) for b in range(numbers)]
 
 
-SHORT = {"reasoner": "Wrong: {problem}", "challenger": "Easy: {problem}"}
-SHORT_WRITE = "Write: {change}"
-"""In place of the prompts of `notes`, so that fitting stays a matter of seconds."""
-
-
 def noted() -> list[tuple[str, str]]:
     """A model that answers sums only after the note "Count on.", which it writes when it is told that something was wrong. It judges what
     answers to be right and what doesn't answer to be wrong.
     """
     turns = []
     for asked, said in dialogue(4):
-        turns += [(asked, "I do not know."), *[(f"Count on.\n{asked}", said)] * 4, (SHORT["reasoner"].format(problem=asked), "Count on.")]
+        turns += [(asked, "I do not know."), *[(f"Count on.\n{asked}", said)] * 4]
+        for notes in ("", "Count on."):
+            turns.append((PROPOSE["reasoner"].format(notes=notes, problem=asked, answer="I do not know."), "Count on."))
+            turns.append((PROPOSE["challenger"].format(notes=notes and "Ask more.", problem=asked, answer=said), "Ask more."))
         judged = f"Is it right? Say Yes or No.\n\nProblem: {asked}\nAnswer: "
         turns += [(judged + said, "Yes"), (judged + "I do not know.", "No")]
-        turns += [(SHORT["challenger"].format(problem=asked), "Ask more."), (f"Ask more.\n{asked}", "I do not know.")]
-    return turns + [(SHORT_WRITE.format(change=note), note) for note in ("Count on.", "Ask more.") for _ in range(16)]
+        turns.append((f"Ask more.\n{asked}", "I do not know."))
+    notes = [(old, note) for note in ("Count on.", "Ask more.") for old in ("", note)]
+    return turns + [(WRITE.format(notes=old, change=note), note) for old, note in notes for _ in range(8)]
 
 
 @cache

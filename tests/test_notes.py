@@ -39,12 +39,6 @@ SMALL = (
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notes, "PROPOSE", chat_models.SHORT)
-    monkeypatch.setattr(notes, "WRITE", chat_models.SHORT_WRITE)
-
-
-@pytest.fixture
 def said(tmp_path: Path) -> list[str]:
     chat_models.questions(tmp_path, 4)
     return [*SMALL, f'learner.model={{type="folder", folder="{chat_models.fitted_to_notes()}"}}']
@@ -80,7 +74,7 @@ def test_rho_is_never_nothing() -> None:
     assert (rho(0, 0), rho(0, 1), rho(3, 3)) == (1.0, 0.5, 1.0)
 
 
-def test_failures_edit_the_reasoner_s_notes_and_easy_wins_the_challenger_s(mind: Any, short: None) -> None:
+def test_failures_edit_the_reasoner_s_notes_and_easy_wins_the_challenger_s(mind: Any) -> None:
     material = Batch((Line(problem(1, 1), "I do not know."), Line(problem(1, 2), "It is 3."), Line(problem(3, 1), "I do not know.")))
     verdicts = Verdicts((0.2, 1.0, 0.1), ("", "", ""))
     edit = notes.Edit(recipes.load(recipebook.find("language/gsm8k-gpu"), SMALL, 0).sleep.rehearse, 1, 0.1)  # type: ignore[union-attr]
@@ -96,7 +90,7 @@ def test_failures_edit_the_reasoner_s_notes_and_easy_wins_the_challenger_s(mind:
     assert standing(mind.learner)["reasoner"] == {"gsm8k": "Count on.\n"}, "what is too long isn't taken"
 
 
-def test_the_best_notes_of_the_night_stay(mind: Any, short: None) -> None:
+def test_the_best_notes_of_the_night_stay(mind: Any) -> None:
     """Notes that make the model say nothing come last, and lose to those before them."""
     learner = mind.learner
     rounds = [{"reasoner": {"gsm8k": text}, "challenger": {}} for text in ("", "Count on.\n", "Write: ")]
@@ -110,7 +104,7 @@ def test_the_best_notes_of_the_night_stay(mind: Any, short: None) -> None:
     assert facts["rounds"][1]["product"] > max(facts["rounds"][0]["product"], facts["rounds"][2]["product"])
 
 
-def test_a_night_of_notes_from_end_to_end(said: list[str], short: None, tmp_path: Path) -> None:
+def test_a_night_of_notes_from_end_to_end(said: list[str], tmp_path: Path) -> None:
     """The scripted model knows no sum without the note and most with it; nothing is trained at night."""
     out = tmp_path / "run"
     asked = [part for line in said for part in ("--set", line)]
