@@ -13,6 +13,7 @@ from sleepwake.domains.language.grpo import Reward
 from sleepwake.domains.language.judges import Rewards
 from sleepwake.domains.language.likelihood import chosen, over_answers
 from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.errors import RecipeError
 from sleepwake.records import Verdicts
 from sleepwake.roles import Mind
 
@@ -69,6 +70,25 @@ def test_what_pays_becomes_likelier_than_what_does_not(kind: str, dusk: Path) ->
     assert facts["steps"] == 8
     assert margin(mind) > before + 0.3
     assert facts["effective_prompts"] > 0.5
+
+
+@pytest.mark.parametrize("kind", ["grpo", "rloo"])
+def test_minibatches_are_steps_on_parts_of_what_was_sampled(kind: str, dusk: Path) -> None:
+    """Two samplings of eighty attempts in place of eight, as many optimizer steps. Seen: -0.07 nats before, 0.6 after."""
+    domain = made(kind, "sleep.rehearse.steps=2", "sleep.rehearse.minibatches=4")
+    mind = domain.mind()
+    mind.load(dusk)
+    asked: list[int] = []
+    mind.judge.rewards = lambda attempts, seed: asked.append(1) or [float(low(line)) for line in attempts.lines]  # type: ignore[func-returns-value]
+    before = margin(mind)
+    facts = rehearsed(domain, mind)
+    assert (facts["steps"], facts["samples"], len(asked)) == (8, 160, 3), "the judge is asked at each sampling, and of all at the end"
+    assert margin(mind) > before + 0.2
+
+
+def test_minibatches_must_be_whole() -> None:
+    with pytest.raises(RecipeError, match=r"sleep.rehearse.prompts x generations = 80 is no(.|\n)*write: prompts = 12"):
+        made("grpo", "sleep.rehearse.minibatches=3", "sleep.rehearse.accumulate=4")
 
 
 @pytest.mark.parametrize("kind", ["grpo", "rloo"])

@@ -90,10 +90,15 @@ class Sampled:
                 chosen.recall, chosen.recall_rate * rate, max(1, chosen.recall // 6), self.problem_weight,
             )  # fmt: skip
         sampled = gathered(list(reward.attempts), list(reward.attempts.values()))
-        facts = {"steps": chosen.steps * chosen.passes + chosen.recall, "prompts": len(reward.attempts), **reward.facts()}
+        facts = {"steps": self._steps + chosen.recall, "prompts": len(reward.attempts), **reward.facts()}
         facts["effective_prompts"] = reward.effective(chosen.generations)
         facts |= {name: facts[name] + recalled.get(name, 0) for name in ("samples", "tokens")}
         return sampled, mind.judge.verdicts(sampled, derive(seed, "verdicts")), facts
+
+    @property
+    def _steps(self) -> int:
+        """Optimizer steps a round."""
+        return self.settings.steps * self.settings.passes * self.settings.minibatches
 
     def _prompts(
         self, valid: Sequence[Problem], easy: Sequence[Problem], judgements: Sequence[Problem], draws: random.Random
@@ -105,15 +110,17 @@ class Sampled:
         return [problem for _ in range(chosen.steps) for pool, n in pools for problem in draws.choices(pool, k=n)]
 
     def _arguments(self, folder: str, rate: float, seed: int, device: torch.device) -> dict[str, Any]:
-        chosen, steps = self.settings, self.settings.steps * self.settings.passes
+        chosen = self.settings
+        steps, parts = self._steps, chosen.minibatches * chosen.accumulate
         return {
             **arguments(folder, chosen.rate * rate, seed, device),
             "lr_scheduler_type": "linear",  # a round has fresh moments, so it begins and ends calmly: constant rates lost the day's levels
             "warmup_steps": steps // 4,
             "max_grad_norm": 0.3,
             "adam_beta2": 0.98,
-            "per_device_train_batch_size": chosen.prompts * chosen.generations // chosen.accumulate,
+            "per_device_train_batch_size": chosen.prompts * chosen.generations // parts,
             "gradient_accumulation_steps": chosen.accumulate,
+            "steps_per_generation": parts,
             "num_generations": chosen.generations,
             "num_iterations": chosen.passes,
             "max_completion_length": chosen.longest,

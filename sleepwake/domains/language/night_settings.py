@@ -184,9 +184,9 @@ class Sampled(Settings):
     type: str
     needs: ClassVar[tuple[str, ...]] = ("challenges", "dreams", "verdicts")
     steps: int = Field(10, ge=1, le=100_000)
-    """Optimizer steps a round."""
+    """How often attempts are sampled in a round, and trained on."""
     prompts: int = Field(16, ge=1, le=1024)
-    """Problems a step."""
+    """Problems each time."""
     generations: int = Field(8, ge=2, le=128)
     """Sampled attempts a problem."""
     rate: float = Field(3e-4, gt=0, le=1)
@@ -201,8 +201,10 @@ class Sampled(Settings):
     easy: float = Field(0.5, ge=0, lt=1)
     """Share of the problems from levels that are already mastered: practice on the frontier alone damages them."""
     passes: int = Field(1, ge=1, le=16)
-    """Passes over each step's attempts, so `steps` x `passes` optimizer steps; from the second on, ratios to the policy that sampled them
-    are clipped."""
+    """Passes over what was sampled, so `steps` x `passes` x `minibatches` optimizer steps; from the second step on, ratios to the policy
+    that sampled are clipped."""
+    minibatches: int = Field(1, ge=1, le=64)
+    """Parts of what was sampled that have an optimizer step each, as in PPO (arXiv 1707.06347)."""
     recall: int = Field(0, ge=0, le=100_000)
     """Supervised steps after the trainer's, on what the learner knew before the round: its own lines of the day's levels, and practice.
     Where all attempts are right a trainer has nothing to go by, and mends damage only once it shows."""
@@ -217,11 +219,21 @@ class Sampled(Settings):
     """Share of the prompts that are judgements of two attempts, rewarded where they agree with the ranking that all judgements imply (R_J
     of SERL, arXiv 2511.07922); used where the judge is pairwise, the family pairs is in the stream, and the dreamer makes attempts."""
     accumulate: int = Field(1, ge=1, le=1024)
-    """Parts that a step's attempts are trained on in, for less memory."""
+    """Parts that an optimizer step's attempts pass the network in, for less memory."""
     vllm: bool = False
     """Attempts are sampled by vLLM within the same process; it must be installed, on a GPU, and the learner be pretrained."""
     niche: float = Field(0.0, ge=0, le=4)
     """Guard of formats: a reward is multiplied by (share of the answer's format at dusk / its share now) to this power. 0: no guard."""
+
+    @model_validator(mode="after")
+    def _parts_are_whole(self) -> Self:
+        parts = self.minibatches * self.accumulate
+        if self.prompts * self.generations % parts:
+            raise ValueError(
+                f"prompts x generations = {self.prompts * self.generations} is no multiple of minibatches x accumulate = {parts}: "
+                f"write prompts = {-(-self.prompts // parts) * parts}"
+            )
+        return self
 
 
 class Grpo(Sampled):
