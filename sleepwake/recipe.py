@@ -76,8 +76,9 @@ Monitor = Literal["format", "effective_formats", "distinct_3", "variety", "vendi
 class Morning(Settings):
     """The gate after a night."""
 
-    probes: Literal["kept", "dreamed", "none"] = "dreamed"
-    """What the gate looks at: "kept" is held back from each day's data and counts as stored; "dreamed" is drawn at dusk."""
+    probes: Literal["kept", "dreamed", "both", "none"] = "dreamed"
+    """What the gate looks at: "kept" is held back from each day's data and counts as stored; "dreamed" is drawn at dusk; "both" (language)
+    guards the day's levels by the former and what nights won by the latter."""
     tolerance: float = Field(0.02, ge=0, le=1)
     """A task's probe score may fall by this, or by two standard errors where that is more."""
     floors: dict[Monitor, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)

@@ -465,6 +465,22 @@ def test_dreamed_probes_keep_nothing_of_the_day(tmp_path: Path) -> None:
     assert scores[0].n > 0
 
 
+def test_both_kinds_of_probes_guard_what_days_taught_and_what_nights_won(tmp_path: Path) -> None:
+    domain = made('morning.probes="both"', 'stream.tasks=[["copy"]]')
+    mind = domain.mind()
+    day(domain, mind)
+    with domain.guard.night():
+        mind.probes.draw(mind, 3)
+        scores = mind.probes.score(mind.learner, 3)
+    assert [probe.task for probe in scores] == ["copy", "copy, dreamed"]
+    assert mind.probes.metrics()["memory"] == mind.probes.kept.metrics()["memory"], "what is dreamed is no stored data"
+    again = domain.mind()
+    again.probes.load(saved(mind, tmp_path / "mind") / "probes")
+    assert again.probes.score(mind.learner, 3) == scores
+    with pytest.raises(RecipeError, match='probes = "kept"'):
+        recipes.load(RECIPES.parent / "quickstart.toml", ['morning.probes="both"'], 0)
+
+
 def test_frontier_is_contiguous_from_level_one(monkeypatch: pytest.MonkeyPatch) -> None:
     domain = made()
     mind = domain.mind()

@@ -65,7 +65,7 @@ def check_together(recipe: Any) -> None:
         check_growth(learner, challenger, consolidate)
     if recipe.morning.probes == "none":
         raise ValueError('morning.probes = "none": language keeps probes or dreams them; write probes = "kept"')
-    if recipe.stream.sets and recipe.morning.probes == "dreamed":
+    if recipe.stream.sets and recipe.morning.probes != "kept":
         raise ValueError('morning.probes: answers to dreamed questions have no second judge; write probes = "kept"')
     several = any(name == "formats" or ":" in name for task in recipe.stream.tasks for name in task)
     if {"format", "effective_formats"} & set(recipe.morning.floors) and not several:

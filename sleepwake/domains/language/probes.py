@@ -1,4 +1,4 @@
-"""What the gate looks at: lines held back from the day's data, or problems dreamed at dusk.
+"""What the gate looks at: lines held back from the day's data, problems dreamed at dusk, or both.
 
 Kept probes are the default here: a few lines of text are cheap, and right. Dreamed probes cover what was mastered by
 night as well, but their labels come from the model that they are to test, so they see what a night forgets and not what
@@ -7,6 +7,7 @@ was wrong at dusk.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -116,6 +117,43 @@ class Dreamed(Kept):
         """Characters and lines; nothing of a day is stored."""
         lines = [line for lines in self.lines.values() for line in lines]
         return {"bytes": size(lines), "lines": len(lines)}
+
+
+class Both:
+    """Lines held back from the day's data, and beside them problems dreamed at dusk: what days taught and what nights won are guarded each
+    by probes of its own.
+    """
+
+    def __init__(self, families: Mapping[str, Family], per_level: int) -> None:
+        self.kept, self.dreamed = Kept(families, per_level), Dreamed(families, per_level)
+
+    def keep(self, task: Task, examples: Batch, seed: int) -> Batch:
+        """Hold lines back; returns the others."""
+        return self.kept.keep(task, self.dreamed.keep(task, examples, seed), seed)
+
+    def draw(self, mind: Mind, seed: int) -> None:
+        """Dream problems of all levels below the challenger's, and label them."""
+        self.dreamed.draw(mind, seed)
+
+    def score(self, learner: TextLearner, seed: int) -> tuple[Probe, ...]:
+        """The probes of both."""
+        dreamed = (replace(probe, task=f"{probe.task}, dreamed") for probe in self.dreamed.score(learner, seed))
+        return (*self.kept.score(learner, seed), *dreamed)
+
+    def save(self, folder: Path) -> None:
+        """A folder each."""
+        for name, probes in (("kept", self.kept), ("dreamed", self.dreamed)):
+            (folder / name).mkdir()
+            probes.save(folder / name)
+
+    def load(self, folder: Path) -> None:
+        """A folder each."""
+        self.kept.load(folder / "kept")
+        self.dreamed.load(folder / "dreamed")
+
+    def metrics(self) -> Facts:
+        """What is stored of days, and lines dreamed."""
+        return {**self.kept.metrics(), "dreamed": self.dreamed.metrics()["lines"]}
 
 
 def sampled(learner: TextLearner, seed: int) -> Callable[[Sequence[Problem]], list[str]]:

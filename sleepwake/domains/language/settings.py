@@ -217,7 +217,7 @@ CLASSES: dict[str, dict[str, str]] = {
             "ensemble": "ensembles:Ensemble",
         },
         "memory": {"none": "memory:NoMemory", "generated": "memory:GeneratedMemory", "exact": "memory:ExactMemory"},
-        "probes": {"kept": "probes:Kept", "dreamed": "probes:Dreamed"},
+        "probes": {"kept": "probes:Kept", "dreamed": "probes:Dreamed", "both": "probes:Both"},
         "rehearse": {
             "supervised": "rehearsal:Supervised",
             "grpo": "grpo:Sampled",

@@ -42,6 +42,8 @@ def nights(recipe: Any) -> Iterator[str]:
         )
     if dreamed and isinstance(recipe.dreamer, NoDreamer):
         yield 'dreamer.type: "dreamed" probes need one; write dreamer = { type = "vae" }, or morning.probes = "kept"'
+    if recipe.morning.probes == "both":
+        yield 'morning.probes: of images, "both" is for language alone; write morning.probes = "kept"'
     if not recipe.policy.most_nights:
         return
     for stage, section in STAGES.items():
