@@ -219,6 +219,15 @@ def test_the_shared_sets_are_read_as_the_recipes_say(data: Path) -> None:
     assert len(bank.values) == 77
     svamp = QuestionSet(path="text/svamp.jsonl.gz", question="{Body}. {Question}", answer="{Answer}", extract="number", test={})
     assert Questions("s", svamp, Guard(), (data,)).values
+    clinc = Questions("c", QuestionSet(path="text/clinc150.jsonl.gz", question="{text}", answer="{label}", closed=True), Guard(), (data,))
+    assert len(clinc.values) == 151, "150 intents, and what is out of scope"
+    assert len(clinc.train) == 15_100 - 2, "two of its training sentences are tests, too"
+    assert not set(clinc.train) & set(clinc.test)
+    banking = QuestionSet(
+        path="text/clinc150.jsonl.gz", question="{text}", answer="{label}", closed=True, where={"label": ("transfer", "balance")}
+    )
+    few = Questions("d", banking, Guard(), (data,))
+    assert (len(few.train), len(few.test), few.values) == (200, 60, {"transfer", "balance"})
 
 
 # ------------------------------------------------------------------------------------------------------------------- learner
@@ -348,6 +357,12 @@ def test_a_real_pretrained_model_tells_stories(data: Path, tmp_path: Path) -> No
     kept = dict.fromkeys(sampled)
     assert len(kept) == 12
     assert all(likeness(grams(a), grams(b)) < 0.7 for a, b in pairwise(kept))
+    with CPU:
+        dreamer = Magpie(settings.Magpie(type="magpie", pool=16, shortest=20, longest=500, alike=0.7), {"tales": family}, 500)
+        dreamed = dreamer.problems([Challenge("tales", 1, 6)], one, 3)
+    counts = dreamer.filtered["tales"]
+    assert counts["written"] == 16 > counts["formed"] >= counts["kept"] == len(dreamed) >= 2, "whole stories that are short enough"
+    assert all(problem.text.startswith("Once") and problem.text.endswith(".") for problem in dreamed)
 
 
 # ------------------------------------------------------------------------------------------------------------------- the whole path

@@ -95,7 +95,10 @@ class Questions(OneFormat):
             if not for_test and chosen.test and not self._is(row, chosen.train):
                 continue
             (self.test if for_test else self.train).append(question)
-            self.answers[question] = written(name, "answer", chosen.answer, row)
+            if for_test or question not in self.answers:
+                self.answers[question] = written(name, "answer", chosen.answer, row)
+        tested = frozenset(self.test)
+        self.train = [question for question in self.train if question not in tested]  # sets by others have a few in both
         for rows, key in ((self.train, "train"), (self.test, "test")):
             if not rows:
                 raise DataError(f"stream.sets.{name} has no rows for {key}", f'{key} = {{ split = "{key}" }} by a field that rows have')
