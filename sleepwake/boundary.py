@@ -92,6 +92,14 @@ def ledger(n: int, before: Sequence[int], after: Sequence[int], k: int, seed: in
     return Ledger(newly, lost, float(np.quantile(null_D, 0.975)))
 
 
+def mcnemar(before: Sequence[int], after: Sequence[int]) -> float:
+    """Exact two-sided p of McNemar's test: problems solved by some sample after and by none before, against the other way round."""
+    won = sum(not was and bool(now) for was, now in zip(before, after, strict=True))
+    lost = sum(bool(was) and not now for was, now in zip(before, after, strict=True))
+    tail = sum(comb(won + lost, fewer) for fewer in range(min(won, lost) + 1))
+    return float(min(1.0, 2 * tail / 2 ** (won + lost)))
+
+
 def crossover(n: int, before: Sequence[int], after: Sequence[int]) -> int | None:
     """The smallest k of 1, 2, 4 and so on up to n at which the base solves as much (Yue et al. 2025); None where it never does."""
     k = 1

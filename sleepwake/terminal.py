@@ -131,7 +131,8 @@ def boundary(found: Mapping[str, Any]) -> None:
     out.print(table)
     for family, told in found["families"].items():
         where = "outside" if told["outside"] else "within"
-        reached = f"{told['newly']:.1f} problems newly in reach, {where} what sampling the base twice shows ({told['band']:.1f})"
+        chance = f"({told['band']:.1f}; McNemar's p {told['mcnemar']:.2g})"
+        reached = f"{told['newly']:.1f} problems newly in reach, {where} what sampling the base twice shows {chance}"
         parts = f"pass@1 {told['acquired']:+.3f} acquired, {told['sharpened']:+.3f} sharpened"
         before, after = told["cover"]["0.5"]
         covered = f"{before:.3f} -> {after:.3f} of the problems solved by half of the samples"

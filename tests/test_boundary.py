@@ -1,6 +1,6 @@
 """What sampling reaches: formulas against brute force, laws, and a null band that a base against itself stays within."""
 
-from itertools import combinations
+from itertools import combinations, product
 from random import Random
 from statistics import fmean
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sleepwake.boundary import cover, crossover, gain, ledger, mean_pass, pass_at_k
+from sleepwake.boundary import cover, crossover, gain, ledger, mcnemar, mean_pass, pass_at_k
 
 COUNTS = st.integers(4, 9).flatmap(
     lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n), st.integers(0, n)), min_size=1, max_size=6))
@@ -66,3 +66,12 @@ def test_a_base_is_within_its_own_band_and_a_real_gain_is_not() -> None:
     assert not again.outside
     assert ledger(512, before, sampled([chance + 0.02 for chance in rare]), 256, seed=1).outside
     assert ledger(512, [0] * 10, [0] * 10, 256, seed=1).band == 0.0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=12))
+def test_mcnemar_by_tossing_all_coins(pairs: list[tuple[bool, bool]]) -> None:
+    """Of all ways in which the problems that changed could have changed, the share that is at least as lopsided."""
+    before, after = ([int(pair[at]) * 3 for pair in pairs] for at in (0, 1))
+    changed = [now for was, now in pairs if was != now]
+    tosses = [abs(2 * sum(toss) - len(changed)) for toss in product((0, 1), repeat=len(changed))]
+    assert mcnemar(before, after) == pytest.approx(fmean(toss >= abs(2 * sum(changed) - len(changed)) for toss in tosses))

@@ -317,6 +317,7 @@ def test_page_of_levels(tmp_path):
         "lost": 0.0,
         "band": 0.0,
         "outside": True,
+        "mcnemar": 0.0002,
         "acquired": 0.25,
         "sharpened": -0.01,
         "cover": {"0.5": [0.125, 0.375]},

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from random import Random
 from typing import Any
 
-from sleepwake.boundary import cover, crossover, gain, ledger, mean_pass
+from sleepwake.boundary import cover, crossover, gain, ledger, mcnemar, mean_pass
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Problem
@@ -63,7 +63,7 @@ def reach(
 
     Returns:
         k, n, problems; `levels`: by family and level the mean pass@k and pass@1 before and after, and whether it was dreamed; `families`:
-        over all levels the ledger with its null band, the gain in its two parts, the crossover, Cover@tau.
+        over all levels the ledger with its null band, McNemar's p, the gain in its two parts, the crossover, Cover@tau.
     """
     k, levels, told = samples // 2, dict[str, dict[str, Any]](), dict[str, dict[str, Any]]()
     for name in now.learner.known:
@@ -90,5 +90,11 @@ def reach(
         found = ledger(samples, was, is_, k, derive(seed, name, "null"))
         covers = {str(tau): [round(cover(samples, mine, tau), 6) for mine in (was, is_)] for tau in (1 / samples, *TAUS)}
         parts = {key: round(value, 6) for key, value in {**asdict(found), **asdict(gain(samples, was, is_))}.items()}
-        told[name] = {**parts, "outside": found.outside, "crossover": crossover(samples, was, is_), "cover": covers}
+        told[name] = {
+            **parts,
+            "outside": found.outside,
+            "mcnemar": mcnemar(was, is_),
+            "crossover": crossover(samples, was, is_),
+            "cover": covers,
+        }
     return {"k": k, "n": samples, "problems": problems, "levels": levels, "families": told}
