@@ -167,7 +167,7 @@ def evaluate(
     boundary: Annotated[bool, typer.Option("--boundary", help="What many samples reach, before the nights and after; takes long.")] = False,
     problems: Annotated[int, typer.Option(min=1, help="With --boundary: problems a level.")] = 100,
     samples: Annotated[int, typer.Option(min=2, help="With --boundary: samples a problem; k is half of it.")] = 512,
-    to: Annotated[int | None, typer.Option(min=1, help="With --boundary: leave out dreamed levels above this one.")] = None,
+    to: Annotated[int | None, typer.Option(min=1, help="With --boundary: leave out levels above this one.")] = None,
     device: Device = "auto",
     data: Data = None,
     allow_code: Code = False,

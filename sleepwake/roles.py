@@ -270,7 +270,7 @@ class Domain(Protocol):
     def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int, to: int | None) -> Facts:
         """What many samples of so many problems a level reach, at the dusks (oldest first) and now, as `summary.json` has it.
 
-        Dreamed levels above `to` are left out. Empty where the domain has no levels.
+        Levels above `to` are left out. Empty where the domain has no levels.
         """
         ...
 

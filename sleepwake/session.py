@@ -206,7 +206,7 @@ def score_again(opened: Session) -> list[tuple[str, float | None, float | None]]
 
 
 def measure_boundary(opened: Session, problems: int, samples: int, to: int | None = None) -> dict[str, Any]:
-    """Sample problems of all levels (of those dreamed, up to `to`) before the nights and after them, for journal, summary and report.
+    """Sample problems of all levels (up to `to`) before the nights and after them, for journal, summary and report.
 
     Raises:
         RunFolderError: the run has no levels, or hasn't slept yet.

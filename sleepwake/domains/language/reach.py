@@ -55,7 +55,7 @@ def reach(
         now: the mind after them.
         families: of the stream.
         first: lowest level; of families that have none so high, their highest.
-        to: dreamed levels above this one are left out; those that were never dreamed are measured all the same.
+        to: highest level at most.
         problems: a level; at low levels there may be fewer that differ.
         samples: n, a problem; k is half of it.
         guard: lets ground truth be read.
@@ -70,9 +70,7 @@ def reach(
         before = next(dusk for dusk in dusks if name in dusk.learner.known)
         highest, was, is_ = max(dreamed_to(now, name), first - 1), list[int](), list[int]()  # after a rollback nothing was dreamed
         levels[name] = {}
-        for level in range(first, highest + ABOVE + 1):
-            if to is not None and to < level <= highest:
-                continue
+        for level in range(first, min(highest + ABOVE, to or highest + ABOVE) + 1):
             draws = Random(derive(seed, name, level))
             with guard.audit():
                 asked = [Problem(name, text) for text in dict.fromkeys(families[name].sample(level, draws) for _ in range(problems))]
