@@ -3,6 +3,7 @@
 import gzip
 import json
 import shutil
+from collections import Counter
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import stories
 import torch
 from peft import AutoPeftModelForCausalLM
+from pydantic import ValidationError
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 from typer.testing import CliRunner
 
@@ -323,6 +325,17 @@ def test_questions_are_new_well_formed_and_remembered(folder: Path, sums: Questi
     again = {problem.text for problem in dreamer.dream((Challenge("sums", 1, 12),), one, 1).by_problem()}
     assert not again & set(texts), "the archive keeps what was asked before from being asked again"
     dreamer.save(tmp_path)
+    unsure = Magpie(chosen.model_copy(update={"uncertain": 0.5, "attempts": 8, "temperature": 1.5}), {"sums": sums}, 40)
+    few = unsure.dream((Challenge("sums", 1, 12),), one, 1)
+    assert 0 < unsure.filtered["sums"]["uncertain"] == len(few.by_problem()) < unsure.filtered["sums"]["kept"]
+    for places in few.by_problem().values():
+        said: Counter[str] = Counter()
+        for at in places:
+            said[sums.value(few.lines[at].answer or "")] += few.lines[at].votes
+        assert 2 <= max(said.values()) <= 6, "of eight"
+    assert len(unsure.archive["sums"]) == unsure.filtered["sums"]["kept"], "what was too easy isn't written again, either"
+    with pytest.raises(ValidationError, match="attempts = 8"):
+        settings.Magpie(type="magpie", uncertain=0.4, attempts=0)
     other = Magpie(chosen, {"sums": sums}, 40)
     other.load(tmp_path)
     assert other.archive == dreamer.archive

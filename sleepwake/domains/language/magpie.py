@@ -1,9 +1,11 @@
 """MAGPIE: a chat model that is given only what comes before a user's words writes the user's words (arXiv 2406.08464).
 
-What it writes is filtered by form and length, by what it says itself of a question's quality, and by how near it is to what it wrote
-before, in this night or in earlier ones. (The paper asks a larger model for quality, and an embedding model for nearness.)
+What it writes is filtered by form and length, by what it says itself of a question's quality, by how near it is to what it wrote
+before, in this night or in earlier ones, and, where asked for, by how far its own attempts agree. (The paper asks a larger model for
+quality, and an embedding model for nearness.)
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -77,10 +79,22 @@ class Magpie(ModelDreamer):
             self.archive[family] = [*self.archive.get(family, ()), text][-self.chosen.archive :]
 
     def dream(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> Batch:
-        """Questions with attempts; these are not written again."""
+        """Questions with attempts, those that are neither easy nor hopeless; none of them is written again."""
         batch = super().dream(challenges, learner, seed)
         self.remember(list(batch.by_problem()))
-        return batch
+        if not self.chosen.uncertain:
+            return batch
+        open_ = {problem for problem, places in batch.by_problem().items() if self._uncertainty(batch, places) >= self.chosen.uncertain}
+        for family, counts in self.filtered.items():
+            counts["uncertain"] = sum(problem.family == family for problem in open_)
+        return batch.select([line.problem in open_ for line in batch.lines])
+
+    def _uncertainty(self, batch: Batch, places: Sequence[int]) -> float:
+        """1 - 2 |p - 1/2|, p being the share of a question's attempts that say what most say."""
+        votes: Counter[str] = Counter()
+        for line in (batch.lines[at] for at in places):
+            votes[self.families[line.problem.family].value(line.answer or "")] += line.votes
+        return 1 - 2 * abs(max(votes.values()) / votes.total() - 0.5)
 
     def save(self, folder: Path) -> None:
         """The archive and the counts."""

@@ -125,6 +125,15 @@ class Magpie(ModelDreamer):
     """A question that shares this part of its runs of three words with an earlier one is left out."""
     archive: int = Field(2000, ge=1, le=1_000_000)
     """Earlier questions that are remembered, a family."""
+    uncertain: float = Field(0.0, ge=0, le=1)
+    """Least uncertainty 1 - 2 |p - 1/2| of a question, p being the share of its attempts that say what most of them say (R-Zero, arXiv
+    2508.05004, keeps p from 0.3 to 0.8: 0.4): a set of questions has no levels, so difficulty is chosen here. Needs attempts; 0: all."""
+
+    @model_validator(mode="after")
+    def _uncertain_of_attempts(self) -> Self:
+        if self.uncertain and self.attempts < 4:
+            raise ValueError("uncertain is told by attempts: write attempts = 8")
+        return self
 
 
 Dreamer = Annotated[ModelDreamer | Magpie, Field(discriminator="type")]
