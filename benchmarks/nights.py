@@ -115,6 +115,21 @@ def in_context(line: dict[str, Any]) -> str:
     return f"| {line['seed']} | {', '.join(told[0])} | {', '.join(told[1])} | {', '.join(end[1:])} | {end[0]} |"
 
 
+def beyond(name: str, line: dict[str, Any]) -> list[str]:
+    """Of a boundary: the levels that no sample reached before and that are solved now, and the ledger, a line a family."""
+    told = []
+    for family, levels in line["boundary"]["levels"].items():
+        ledger = line["boundary"]["families"][family]
+        new = [level for level, row in levels.items() if row["before"] == 0]
+        won = [level for level in new if levels[level]["after_1"] >= 0.9]
+        reached = f"{ledger['newly']:.1f} ({ledger['band']:.1f}, {'outside' if ledger['outside'] else 'within'})"
+        told.append(
+            f"| {name} | {line['seed']} | {family} | {', '.join(new) or '-'} | {', '.join(won) or '-'} | {reached} | {ledger['lost']:.1f} "
+            f"| {ledger['acquired']:+.3f}, {ledger['sharpened']:+.3f} |"
+        )
+    return told
+
+
 def main() -> None:
     """Run what is missing, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -140,6 +155,13 @@ def main() -> None:
     for name, arms in wanted.items():
         if lines := [runs[arm.key] for arm in arms if arm.key in runs]:
             print(row(name, lines))
+    found = {line["recipe_sha256"]: line for line in read_ledger(BOUNDARY)}
+    if told := [row for name, arms in wanted.items() for arm in arms if arm.key in found for row in beyond(name, found[arm.key])]:
+        print(
+            "\n| arm | seed | family | pass@k 0 before | of these at least 0.9 now | newly in reach (null band) | lost | acquired, sharpened |"
+            "\n" + "| --- " * 8 + "|"
+        )
+        print("\n".join(told))
     if told := [in_context(runs[arm.key]) for arm in wanted.get("in context", ()) if arm.key in runs]:
         print("\n| seed | in context | after the night | at the end | look-ups at the end |\n" + "| --- " * 5 + "|")
         print("\n".join(told))
