@@ -84,10 +84,10 @@ class Magpie(ModelDreamer):
         self.remember(list(batch.by_problem()))
         if not self.chosen.uncertain:
             return batch
-        open_ = {problem for problem, places in batch.by_problem().items() if self._uncertainty(batch, places) >= self.chosen.uncertain}
+        unsure = {problem for problem, places in batch.by_problem().items() if self._uncertainty(batch, places) >= self.chosen.uncertain}
         for family, counts in self.filtered.items():
-            counts["uncertain"] = sum(problem.family == family for problem in open_)
-        return batch.select([line.problem in open_ for line in batch.lines])
+            counts["uncertain"] = sum(problem.family == family for problem in unsure)
+        return batch.select([line.problem in unsure for line in batch.lines])
 
     def _uncertainty(self, batch: Batch, places: Sequence[int]) -> float:
         """1 - 2 |p - 1/2|, p being the share of a question's attempts that say what most say."""
