@@ -1,5 +1,6 @@
 """What all trainers of TRL have in common here: silence, random states as they were, and arguments."""
 
+import gc
 import logging
 import random
 import warnings
@@ -35,7 +36,11 @@ def arguments(folder: str, rate: float, seed: int, device: torch.device) -> dict
 def trained(trainer: Trainer) -> None:
     """Let a trainer run, without a word."""
     trainer.remove_callback(PrinterCallback)
-    trainer.train()
+    gc.freeze()  # accelerate collects garbage when it ends: half a second a round for all that was imported, if it weren't left out
+    try:
+        trainer.train()
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager
