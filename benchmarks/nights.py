@@ -24,6 +24,7 @@ RUNS = Path("checkpoints/nights")
 GUARDED = ("sleep.rehearse.niche=2",)
 FRESH = 'sleep.consolidate={type="seed", larger={width=160, layers=4, heads=4}, each=1000, seed_steps=4000, polish=40}'
 """Of 1.03 million random weights instead of the small one's with new units beside."""
+LORA = 'learner.fast="lora"'
 CLIMB, TWO = "language/frontier-grpo", ("policy.nights=2",)
 SUPERVISED = ('sleep.rehearse={type="supervised", easy=0.3}', "dreamer.attempts=5")
 EQUAL = ("policy.nights=0", "wake.steps=13060")
@@ -57,6 +58,11 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "dreams by gradient": ("language/judges", ("sleep.rehearse.keep=0.5",)),
     "dreams at random": ("language/judges", ("sleep.rehearse.keep=0.5", "sleep.rehearse.chance=1")),
     "dreams by what they improve": ("language/judges", ("sleep.rehearse.tried.groups=8",)),
+    "LoRA: distilled": ("language/judges", (LORA,)),
+    "LoRA: merged": ("language/judges", (LORA, 'sleep.consolidate={type="merge"}')),
+    "LoRA: merged by svd": ("language/judges", (LORA, 'sleep.consolidate={type="merge", how="svd"}')),
+    "LoRA: merged by TIES, half of it": ("language/judges", (LORA, 'sleep.consolidate={type="merge", how="ties", density=0.5}')),
+    "LoRA: merged by DARE, half of it": ("language/judges", (LORA, 'sleep.consolidate={type="merge", how="dare_linear", density=0.5}')),
     "seeding": ("language/seeding", ()),
     "seeding: fresh weights": ("language/seeding", (FRESH,)),
     "seeding: none": ("language/seeding", ('sleep.consolidate={type="distil"}',)),
