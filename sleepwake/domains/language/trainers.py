@@ -14,6 +14,9 @@ import torch
 import transformers
 from transformers import PrinterCallback, Trainer
 
+gc.collect()
+gc.freeze()  # accelerate collects garbage when a trainer ends: half a second a round, were all that was just imported looked through again
+
 
 def arguments(folder: str, rate: float, seed: int, device: torch.device) -> dict[str, Any]:
     """What every trainer's configuration says: one device, bfloat16 on a GPU, no logs, no checkpoints (a round is the unit of resume)."""
@@ -36,11 +39,7 @@ def arguments(folder: str, rate: float, seed: int, device: torch.device) -> dict
 def trained(trainer: Trainer) -> None:
     """Let a trainer run, without a word."""
     trainer.remove_callback(PrinterCallback)
-    gc.freeze()  # accelerate collects garbage when it ends: half a second a round for all that was imported, if it weren't left out
-    try:
-        trainer.train()
-    finally:
-        gc.unfreeze()
+    trainer.train()
 
 
 @contextmanager
