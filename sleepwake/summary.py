@@ -166,9 +166,11 @@ def _round(gate: Event, stages: dict[str, Event]) -> dict[str, Any]:
     facts = {name: event["facts"] for name, event in stages.items()}
     seconds = {name: round(event["timing"]["seconds"], 3) for name, event in stages.items()}
     counts = facts.get("judge", facts.get("rehearse", {}))
+    shares = facts.get("rehearse", {}).get("challenger", {}).get("shares", {})
     return {
         "step": gate["step"],
         "level": facts.get("challenge", {}).get("level", {}),
+        "challenged": {family: max(map(int, levels)) for family, levels in shares.items() if levels},
         "dreams": facts.get("dream", {}).get("dreams", counts.get("judged", 0)),
         "accepted": counts.get("accepted", 0),
         "undone": gate["undone"],
@@ -190,12 +192,12 @@ def _bytes(events: list[Event]) -> dict[str, Any]:
 def _frontier(events: list[Event], parts: Sequence[Sequence[str]], nights: Table) -> dict[str, dict[str, Any]]:
     """Audited frontier of each family: after the wake of the last day that taught it, each morning, and now.
 
-    `dreamed` is the highest level that the challenger set in a round that stands (0 where there is none), of nights that were not rolled
-    back: what of the frontier lies above it, and above what the days taught, was never trained on.
+    `dreamed` is the highest level that was challenged in a round that stands (0 where there is none), of nights that were not rolled back:
+    what of the frontier lies above it, and above what the days taught, was never trained on.
     """
     seen = list(of(events, "evaluated", what="frontier"))
     days = {event["day"] for event in of(events, "woke")}
-    stood = [row["level"] for night in nights if night["accepted"] is not False for row in night["rounds"] if not row["undone"]]
+    stood = [row["challenged"] for night in nights if night["accepted"] is not False for row in night["rounds"] if not row["undone"]]
     table = {}
     for family in sorted({family for event in seen for family in event["frontier"]}):
         there = [event for event in seen if family in event["frontier"]]
@@ -205,6 +207,6 @@ def _frontier(events: list[Event], parts: Sequence[Sequence[str]], nights: Table
             "after_wake": (wakes or there)[0]["frontier"][family],
             "end": there[-1]["frontier"][family],
             "by_night": [event["frontier"][family] for event in there if event["when"] == "morning"],
-            "dreamed": max((level[family] for level in stood if family in level), default=0),
+            "dreamed": max((levels[family] for levels in stood if family in levels), default=0),
         }
     return table

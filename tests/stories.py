@@ -38,9 +38,8 @@ def tokenizer(file: Path) -> PreTrainedTokenizerFast:
     inner = Tokenizer(models.BPE(vocabulary, merges, unk_token="<unk>", byte_fallback=True))
     inner.pre_tokenizer = pre_tokenizers.Metaspace(split=False)
     inner.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace()])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=inner, unk_token="<unk>", bos_token="<s>", eos_token="<s>"
-    )  # which comes after each of its stories
+    ends = "<s>"  # comes after each of its stories
+    return PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>", bos_token="<s>", eos_token=ends)
 
 
 def write(data: Path, folder: Path) -> None:

@@ -89,6 +89,10 @@ def test_the_boundary_is_measured_noted_and_shown(tmp_path: Path) -> None:
         kept = {level: row for level, row in levels.items() if int(level) <= 3}
         assert short[family] == kept, "the same samples of the levels that are left"
         assert len(kept) < len(levels)
+    none = call("eval", folder, "--boundary", "--to", 2)
+    assert none.exit_code == 2
+    assert "days taught levels 1 to 2" in none.stderr
+    assert "write --to 3 or more" in none.stderr
 
 
 def test_the_boundary_of_a_run_without_levels(run: Path) -> None:

@@ -138,10 +138,8 @@ def test_near_copies_of_anything_set_before_are_worth_less(tmp_path: Path) -> No
 def test_even_challenges_never_get_harder(level: int) -> None:
     one: Even = made("even", problems=10, level=level)
     assert one.propose(MIND, 0) == (Challenge("copy", level, 10),)
-    digits = ("12345"[:level], "67890"[:level])
-    lines = tuple(
-        Line(Problem("copy", text), text) for text in (*digits, "123")
-    )  # the last is of another level, as what is recalled beside
+    digits, recalled = ("12345"[:level], "67890"[:level]), "123"  # of another level
+    lines = tuple(Line(Problem("copy", text), text) for text in (*digits, recalled))
     told = one.observe(one.propose(MIND, 1), Batch(lines), Verdicts((1.0, 0.0, 1.0), ("", "", "")))
     assert told == {"shares": {"copy": {str(level): 0.5}}, "level": {"copy": level, "sum": level}}
     assert one.propose(MIND, 2) == (Challenge("copy", level, 10),)

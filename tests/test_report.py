@@ -113,7 +113,7 @@ def hand(**shown: Any) -> Events:
 
 def row_of(step: int, undone: bool) -> dict[str, Any]:
     seconds = {"challenge": 0.1, "dream": 0.5, "judge": 0.25, "rehearse": 0.75}
-    return {"step": step, "level": {"distance": 0.25}, "dreams": 40, "accepted": 30, "undone": undone, "seconds": seconds}
+    return {"step": step, "level": {"distance": 0.25}, "challenged": {}, "dreams": 40, "accepted": 30, "undone": undone, "seconds": seconds}
 
 
 def test_summary_by_hand():
@@ -219,13 +219,16 @@ def test_frontier_counts_from_the_last_day_that_taught_a_family():
 
 
 def test_what_was_dreamed_of_the_frontier_leaves_out_what_was_undone_or_rolled_back():
+    """A ladder also challenges levels above its own."""
     note = Script()
     note.at(0)
     note("started", tasks=["a"], tests=["copy"], test_sizes=[5], metric="exact match", labels="", task_parts=[["copy"]])
     for night, (levels, accepted) in enumerate([([(5, False), (7, False), (9, True)], True), ([(12, False)], False)]):
         for number, (level, undone) in enumerate(levels):
             note.at(number + 1, "round", 0, night, number)
-            note("staged", stage="challenge", timing={"seconds": 0.1}, facts={"level": {"copy": level}})
+            note("staged", stage="challenge", timing={"seconds": 0.1}, facts={"level": {"copy": level - 1}})
+            shares = {"copy": {str(level - 1): 0.5, str(level): 0.25}, "sum": {}}
+            note("staged", stage="rehearse", timing={"seconds": 0.1}, facts={"challenger": {"shares": shares}})
             note("gated", kind="round", undone=undone, reason="", before=[], after=[])
         note.at(9, "morning", 0, night)
         note("gated", kind="morning", accepted=accepted, reason="", before=[], after=[])
@@ -333,8 +336,11 @@ def test_page_of_levels(tmp_path):
         "12.5 problems newly in reach",
         "+0.250",
         "Half of the samples solve 12.5\u00a0% of the problems before, 37.5\u00a0% after.",
+        "(0.0; McNemar's p 0.0002)",
     ):
         assert told in html
+    del summary["boundary"]["families"]["copy"]["mcnemar"]
+    assert "(0.0);" in render(summary, note.events, tmp_path), "of a run that earlier code measured"
 
 
 def test_charts_stand_many_columns_odd_names_and_gaps():

@@ -13,6 +13,7 @@ from sleepwake.domains.language.pretrained import located
 from sleepwake.domains.language.probes import accuracy
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.reach import reach
+from sleepwake.errors import RunFolderError
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Consolidation, Guard, Mind, Rehearsal
 from sleepwake.seeds import seed as derive
@@ -180,6 +181,8 @@ class Language:
     def reach(self, dusks: Sequence[Mind], now: Mind, problems: int, samples: int, to: int | None) -> Facts:
         """The boundary of every family on levels that no day taught; see `reach.reach`."""
         seed = derive(self.recipe.seed, "boundary")
+        if to is not None and to <= self.stream.levels:
+            raise RunFolderError(f"--to {to}: days taught levels 1 to {self.stream.levels}", f"write --to {self.stream.levels + 1} or more")
         return reach(dusks, now, self.families, self.stream.levels + 1, to, problems, samples, self.guard, seed)
 
     def _shown(self, problem: Problem) -> str:
