@@ -334,6 +334,8 @@ def test_questions_are_new_well_formed_and_remembered(folder: Path, sums: Questi
             said[sums.value(few.lines[at].answer or "")] += few.lines[at].votes
         assert 2 <= max(said.values()) <= 6, "of eight"
     assert len(unsure.archive["sums"]) == unsure.filtered["sums"]["kept"], "what was too easy isn't written again, either"
+    unsure.dream((Challenge("sums", 1, 1, ("What is 1 plus 8?",)),), one, 2)
+    assert not unsure.filtered, "of the last round, in which nothing was written"
     with pytest.raises(ValidationError, match="attempts = 8"):
         settings.Magpie(type="magpie", uncertain=0.4, attempts=0)
     other = Magpie(chosen, {"sums": sums}, 40)

@@ -11,7 +11,7 @@ from sleepwake.domains.language.challengers import of_level, practised
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.novelty import copies
 from sleepwake.domains.language.practice import Practice
-from sleepwake.domains.language.problems import Batch, Challenge
+from sleepwake.domains.language.problems import Batch, Challenge, unsure
 from sleepwake.errors import DataError
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
@@ -37,8 +37,8 @@ class Tried:
 
 
 def uncertainty(tried: Tried) -> float:
-    """1 - 2 |p - 1/2| (R-Zero, arXiv 2508.05004)."""
-    return 1 - 2 * abs(tried.share - 0.5)
+    """How far from all and from none were solved."""
+    return unsure(tried.share)
 
 
 def learnability(tried: Tried) -> float:

@@ -5,7 +5,6 @@ votes), so that no problem is rehearsed with two answers. Empty and malformed at
 are judged for validity: well formed, and not a repetition within the batch.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random as Draws
@@ -14,7 +13,7 @@ from typing import Any
 from sleepwake.domains.language import judge_settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.problems import Batch, Problem
+from sleepwake.domains.language.problems import Batch, Problem, voted
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Guard, Source
 
@@ -189,13 +188,11 @@ class Majority(Opinions):
         """The share of votes, 0 for all but the most frequent; attempts that say the same are counted together."""
         rewards: Rewards = [0.0] * len(attempts)
         for problem, positions in attempts.by_problem().items():
-            values = [self.families[problem.family].value(attempts.lines[at].answer or "") for at in positions]
-            votes: Counter[str] = Counter()
-            for at, value in zip(positions, values, strict=True):
-                votes[value] += attempts.lines[at].votes
+            value, lines = self.families[problem.family].value, [attempts.lines[at] for at in positions]
+            votes = voted(lines, value)
             ((most, count),) = votes.most_common(1)
-            for at, value in zip(positions, values, strict=True):
-                rewards[at] = count / votes.total() if value == most else 0.0
+            for at, line in zip(positions, lines, strict=True):
+                rewards[at] = count / votes.total() if value(line.answer or "") == most else 0.0
         return rewards
 
 

@@ -5,7 +5,6 @@ before, in this night or in earlier ones, and, where asked for, by how far its o
 quality, and an embedding model for nearness.)
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from sleepwake.domains.language.asking import yes
 from sleepwake.domains.language.dreamers import ModelDreamer
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.problems import Batch, Challenge, Problem
+from sleepwake.domains.language.problems import Batch, Challenge, Problem, unsure, voted
 from sleepwake.records import Facts
 from sleepwake.seeds import seed as derive
 
@@ -50,6 +49,7 @@ class Magpie(ModelDreamer):
 
     def problems(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> list[Problem]:
         """New questions of each challenge's family; fewer where the pool doesn't give as many."""
+        self.filtered = {}
         return [
             Problem(challenge.family, text)
             for at, challenge in enumerate(challenges)
@@ -79,22 +79,19 @@ class Magpie(ModelDreamer):
             self.archive[family] = [*self.archive.get(family, ()), text][-self.chosen.archive :]
 
     def dream(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> Batch:
-        """Questions with attempts, those that are neither easy nor hopeless; none of them is written again."""
+        """Questions with attempts, those on which the attempts agree neither nearly nor hardly; none of them is written again."""
         batch = super().dream(challenges, learner, seed)
         self.remember(list(batch.by_problem()))
         if not self.chosen.uncertain:
             return batch
-        unsure = {problem for problem, places in batch.by_problem().items() if self._uncertainty(batch, places) >= self.chosen.uncertain}
+        hard = set[Problem]()
+        for problem, places in batch.by_problem().items():
+            votes = voted((batch.lines[at] for at in places), self.families[problem.family].value)
+            if unsure(max(votes.values()) / votes.total()) >= self.chosen.uncertain:
+                hard.add(problem)
         for family, counts in self.filtered.items():
-            counts["uncertain"] = sum(problem.family == family for problem in unsure)
-        return batch.select([line.problem in unsure for line in batch.lines])
-
-    def _uncertainty(self, batch: Batch, places: Sequence[int]) -> float:
-        """1 - 2 |p - 1/2|, p being the share of a question's attempts that say what most say."""
-        votes: Counter[str] = Counter()
-        for line in (batch.lines[at] for at in places):
-            votes[self.families[line.problem.family].value(line.answer or "")] += line.votes
-        return 1 - 2 * abs(max(votes.values()) / votes.total() - 0.5)
+            counts["uncertain"] = sum(problem.family == family for problem in hard)
+        return batch.select([line.problem in hard for line in batch.lines])
 
     def save(self, folder: Path) -> None:
         """The archive and the counts."""

@@ -1,7 +1,7 @@
 """The domain's batch: lines, each a problem of a family with an answer or still without one."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -70,6 +70,19 @@ def gathered(problems: Sequence[Problem], answers: Sequence[Sequence[str]]) -> B
             for answer, votes in Counter(given).most_common()
         )
     )
+
+
+def voted(lines: Iterable[Line], value: Callable[[str], str]) -> Counter[str]:
+    """How many attempts said each value; what is written in several ways but says the same is counted together."""
+    votes: Counter[str] = Counter()
+    for line in lines:
+        votes[value(line.answer or "")] += line.votes
+    return votes
+
+
+def unsure(share: float) -> float:
+    """1 - 2 |p - 1/2| of a share p: 1 where it is half, 0 where it is none or all (R-Zero, arXiv 2508.05004)."""
+    return 1 - 2 * abs(share - 0.5)
 
 
 def to_json(lines: Sequence[Line]) -> list[list[str | int | None]]:

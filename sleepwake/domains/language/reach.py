@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import inf
 from random import Random
 from typing import Any
 
@@ -71,7 +70,7 @@ def reach(
         before = next(dusk for dusk in dusks if name in dusk.learner.known)
         highest, was, is_ = max(dreamed_to(now, name), first - 1), list[int](), list[int]()  # after a rollback nothing was dreamed
         levels[name] = {}
-        for level in range(first, min(highest + ABOVE, to or inf) + 1):
+        for level in range(first, min(highest + ABOVE, to or highest + ABOVE) + 1):
             draws = Random(derive(seed, name, level))
             with guard.audit():
                 asked = [Problem(name, text) for text in dict.fromkeys(families[name].sample(level, draws) for _ in range(problems))]
