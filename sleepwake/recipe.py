@@ -78,7 +78,7 @@ class Morning(Settings):
 
     probes: Literal["kept", "dreamed", "both", "none"] = "dreamed"
     """What the gate looks at: "kept" is held back from each day's data and counts as stored; "dreamed" is drawn at dusk; "both" (language)
-    guards the day's levels by the former and what nights won by the latter."""
+    has the former of the day's levels and the latter of what is practised, so that what earlier nights won is guarded, too."""
     tolerance: float = Field(0.02, ge=0, le=1)
     """A task's probe score may fall by this, or by two standard errors where that is more."""
     floors: dict[Monitor, Annotated[float, Field(gt=0, le=1)]] = Field(default_factory=dict)
