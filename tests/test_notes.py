@@ -19,10 +19,11 @@ from sleepwake.domains.language import judge_settings, notes, rubrics
 from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.notes import rho, standing
-from sleepwake.domains.language.pairs import Pairs
+from sleepwake.domains.language.pairs import IN_WORDS, InWords, Pairs
 from sleepwake.domains.language.pairwise import Pairwise
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.rubrics import Rubrics
+from sleepwake.errors import RecipeError
 from sleepwake.records import Verdicts
 from sleepwake.roles import Guard
 
@@ -150,6 +151,37 @@ class Knower:
         return problem.text
 
 
+def test_a_chat_model_is_trained_to_judge_in_words(tmp_path: Path) -> None:
+    """A round of GRPO with half of its prompts judgements; what is right in them nobody knows, so no audit counts them."""
+    chat_models.questions(tmp_path)
+    said = [
+        *(line for line in SMALL if not line.startswith(("judge", "sleep.", "dreamer.attempts"))), "dreamer.attempts=4",
+        "dreamer.temperature=1.5", 'judge={type="pairwise", shortest=0, threshold=0.3}', "sleep.rounds=1", "sleep.rehearse.judging=0.5",
+        "sleep.rehearse.steps=1", "sleep.rehearse.prompts=8", "sleep.rehearse.generations=4", "sleep.rehearse.longest=16",
+        f'learner.model={{type="folder", folder="{chat_models.fitted()}"}}',
+    ]  # fmt: skip
+    with CPU:
+        domain = build(recipes.load(recipebook.find("language/gsm8k-gpu"), said, 0), "cpu", (tmp_path,))
+        mind = domain.mind()
+        mind.learner.open(domain.tasks[0], 1)
+        mind.judge.ask(mind.learner.copy())
+        material = mind.dreamer.dream(mind.challenger.propose(mind, 1), mind.learner, 1)
+        verdicts = mind.judge.verdicts(material, 1)
+        sampled, found, _ = domain.rehearsal.rehearse(mind, lambda: mind, material, verdicts, 1.0, 1)
+    words = {line.problem for line in sampled.lines if line.problem.family == IN_WORDS}
+    assert 0 < len(words) <= 4, "half of eight prompts"
+    assert all(problem.text.startswith("Which answer to the problem is right?") for problem in words)
+    told = [line.answer for line, at in zip(sampled.lines, found.rewards, strict=True) if line.problem in words and at]
+    assert set(told) <= {"1", "2"}, "what is no judgement earns nothing"
+    assert domain.audit(mind, sampled, found)["unknown"] >= sum(line.problem in words for line in sampled.lines)
+
+
+def test_a_set_of_questions_can_t_have_the_name_of_judgements(said: list[str]) -> None:
+    named = ['stream.sets.judging={path="sums.jsonl", extract="number"}', 'stream.tasks=[["gsm8k"], ["judging"]]']
+    with pytest.raises(RecipeError, match=r"write: \[stream.sets.judgements\]"):
+        recipes.load(recipebook.find("language/gsm8k-gpu"), [*said, *named], 0)
+
+
 @pytest.fixture
 def judge(monkeypatch: pytest.MonkeyPatch) -> Pairwise:
     pairs = Pairs(Guard())
@@ -201,8 +233,29 @@ def test_judgements_are_rewarded_where_they_agree_with_the_ranking(judge: Pairwi
     assert not judge.can_tell(asked[0])
 
 
+def test_judgements_in_words_are_rewarded_where_they_agree_with_the_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a snapshot that prefers the larger number."""
+    one = Pairwise(judge_settings.Pairwise(type="pairwise"), {**families(Guard(), ("copy",)), IN_WORDS: InWords()}, Guard(), lambda: None)  # type: ignore[arg-type, return-value]
+    texts: list[str] = []
+
+    def shares(_: Any, prompts: list[str], words: tuple[str, str]) -> list[list[float]]:
+        texts.extend(prompts)
+        answers = [[line[3:] for line in text.splitlines() if line[:3] in ("1: ", "2: ")] for text in prompts]
+        return [[0.9, 0.1] if int(first) > int(second) else [0.1, 0.9] for first, second in answers]
+
+    monkeypatch.setattr("sleepwake.domains.language.pairwise.shares", shares)
+    one.ask(Knower())  # type: ignore[arg-type]
+    one.verdicts(copies("124", "123"), 0)
+    assert texts[0] == "Which answer to the problem is right? Say 1 or 2.\n\nProblem: 123\n1: 124\n2: 123"
+    asked = one.judgements(copies("124", "123"))
+    assert [problem.text for problem in asked] == texts, "in both orders"
+    lines = Batch(tuple(Line(problem, said) for problem in asked for said in ("1", "2", "both")))
+    assert one.scores(lines, 0) == [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+
+
 def test_pairs_are_no_practice_by_themselves() -> None:
     assert [name for name in NAMES if FAMILIES[name].practised] == ["copy", "sum"]
+    assert not InWords().practised
 
 
 def test_the_judge_is_trained_beside_the_actor(tmp_path: Path) -> None:

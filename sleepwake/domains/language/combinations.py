@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sleepwake.domains.language.pairs import IN_WORDS
 from sleepwake.domains.language.settings import Characters, Magpie
 from sleepwake.domains.language.text_settings import Pretrained
 
@@ -53,6 +54,8 @@ def check_together(recipe: Any) -> None:
     check_judges(recipe)
     if recipe.stream.sets:
         check_sets(learner, challenger, recipe.judge)
+    if IN_WORDS in recipe.stream.sets:
+        raise ValueError(f"stream.sets.{IN_WORDS}: judgements in words have this name: write [stream.sets.judgements]")
     if challenger.type == "learned" and learner.fast != "full":
         raise ValueError(
             'challenger.type = "learned" lays a LoRA of its own over the learner, which must have none: write learner.fast = "full"'
@@ -99,9 +102,9 @@ def check_judges(recipe: Any) -> None:
         raise ValueError(
             'judge.type = "pairwise" asks the skill of judging, and no day teaches it: write tasks = [["copy", "sum", "pairs"]]'
         )
-    if getattr(recipe.sleep.rehearse, "judging", 0) and (types != {"pairwise"} or not pairs or recipe.dreamer.attempts < 2):
+    if getattr(recipe.sleep.rehearse, "judging", 0) and (types != {"pairwise"} or recipe.dreamer.attempts < 2):
         raise ValueError(
-            "sleep.rehearse.judging needs the family pairs, a pairwise judge and attempts to compare: write judging = 0, or"
+            "sleep.rehearse.judging needs a pairwise judge and attempts to compare: write judging = 0, or"
             ' judge.type = "pairwise" and dreamer.attempts = 4'
         )
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from sleepwake.domains import chosen_class, load_class, tensors
 from sleepwake.domains.language import monitors, settings
-from sleepwake.domains.language.families import families
+from sleepwake.domains.language.families import Family, families
+from sleepwake.domains.language.pairs import IN_WORDS, InWords
 from sleepwake.domains.language.pretrained import located
 from sleepwake.domains.language.probes import accuracy
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.reach import reach
+from sleepwake.domains.language.text_settings import Pretrained
 from sleepwake.errors import RunFolderError
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Consolidation, Guard, Mind, Rehearsal
@@ -46,8 +48,10 @@ class Language:
         self.guard = Guard()
         self.device = tensors.set_up(device, recipe.threads, recipe.matmul_precision)
         self.places = places
-        self.families = families(self.guard, tuple(name for task in self.stream.tasks for name in task), places, self.stream.sets)
+        names = tuple(name for task in self.stream.tasks for name in task)
         self.learner = located(recipe.learner, places)
+        words: dict[str, Family] = {IN_WORDS: InWords()} if isinstance(recipe.learner, Pretrained) else {}
+        self.families = {**families(self.guard, names, places, self.stream.sets), **words}
         self.longest = recipe.dreamer.longest or longest(self.stream)
         self.tasks: Sequence[Task] = tuple(Task(i, "+".join(parts), tuple(parts)) for i, parts in enumerate(self.stream.tasks))
         self.tests: Sequence[str] = tuple(task.name for task in self.tasks)
@@ -186,7 +190,7 @@ class Language:
         return reach(dusks, now, self.families, self.stream.levels + 1, to, problems, samples, self.guard, seed)
 
     def _shown(self, problem: Problem) -> str:
-        return problem.text if problem.family in self.stream.sets else f"{self.families[problem.family].prefix}{problem.text}="
+        return problem.text if problem.family in (*self.stream.sets, IN_WORDS) else f"{self.families[problem.family].prefix}{problem.text}="
 
     def describe(self, material: Batch, verdicts: Verdicts) -> list[dict[str, Any]]:
         """A few problems of each family, with every distinct attempt."""

@@ -217,7 +217,7 @@ class Sampled(Settings):
     what it said of problems that it couldn't solve."""
     judging: float = Field(0.0, ge=0, lt=1)
     """Share of the prompts that are judgements of two attempts, rewarded where they agree with the ranking that all judgements imply (R_J
-    of SERL, arXiv 2511.07922); used where the judge is pairwise, the family pairs is in the stream, and the dreamer makes attempts."""
+    of SERL, arXiv 2511.07922); needs a pairwise judge, and a dreamer that makes attempts."""
     accumulate: int = Field(1, ge=1, le=1024)
     """Parts that an optimizer step's attempts pass the network in, for less memory."""
     vllm: bool = False

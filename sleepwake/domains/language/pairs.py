@@ -1,11 +1,13 @@
-"""Which of two answers is right: judging as a skill, which a character model learns by day on the day's levels.
+"""Which of two answers is right: judging as a skill. The answer is 1 or 2.
 
-A problem names the skill by its prefix, then the question and both answers: pc123+123+124 asks of copying 123. The answer is 1 or 2.
+A character model learns it by day on the day's levels. A problem names the skill by its prefix, then the question and both answers:
+pc123+123+124 asks of copying 123. A chat model is asked in words, and no day teaches it.
 """
 
 from collections.abc import Iterator
 from itertools import islice
 from random import Random
+from typing import Never
 
 from sleepwake.domains.language.families import Copy, OneFormat, Strings, Sum
 from sleepwake.domains.language.relations import Relation
@@ -15,17 +17,64 @@ TRIES = 50
 """Pieces that are looked through for one whose answers still differ when it is cut."""
 
 
-def asked(prefix: str, problem: str, first: str, second: str) -> str:
-    """A pair as a problem's text."""
-    return f"{prefix}{problem}+{first}+{second}"
+ASK = "Which answer to the problem is right? Say 1 or 2.\n\nProblem: {problem}\n1: {first}\n2: {second}"
+IN_WORDS = "judging"
+"""The name under which a domain has `InWords`."""
 
 
-class Pairs(OneFormat):
+class Judging(OneFormat):
+    """What is asked of two answers, and that it is answered by 1 or 2."""
+
+    relations: tuple[Relation, ...] = ()
+    practised = False
+
+    def answer_formed(self, answer: str) -> bool:
+        """1 or 2."""
+        return answer in ("1", "2")
+
+    def asked(self, prefix: str, problem: str, first: str, second: str) -> str:
+        """A problem of the family with this prefix and two answers to it, as a problem's text."""
+        raise NotImplementedError
+
+
+class InWords(Judging):
+    """A question in a chat's user's turn. No day sets it, and nobody knows what is right."""
+
+    prefix = ""
+
+    def asked(self, prefix: str, problem: str, first: str, second: str) -> str:
+        """A question."""
+        return ASK.format(problem=problem, first=first, second=second)
+
+    def verify(self, problem: str, answer: str) -> None:
+        """None: nobody knows."""
+        return None
+
+    def well_formed(self, problem: str) -> bool:
+        """Always: a model is asked it, and never writes it."""
+        return True
+
+    def level(self, problem: str) -> int:
+        """One."""
+        return 1
+
+    def sample(self, level: int, rng: Random) -> Never:
+        """No day sets it."""
+        raise AssertionError("judgements in words are no task")
+
+    def solve(self, problem: str) -> Never:
+        """Nobody knows."""
+        raise AssertionError("judgements in words are no task")
+
+    def compose(self, pieces: Iterator[str], level: int) -> Never:
+        """No night practises it alone."""
+        raise AssertionError("judgements in words are no task")
+
+
+class Pairs(Judging):
     """Copies and running sums, each with its right answer and one that is wrong in a digit, or lacks its last."""
 
     prefix = "p"
-    relations: tuple[Relation, ...] = ()
-    practised = False
 
     def __init__(self, guard: Guard) -> None:
         self.guard = guard
@@ -41,7 +90,11 @@ class Pairs(OneFormat):
         wrong = right[:at] + rng.choice([digit for digit in "0123456789" if digit != right[at]]) + right[at + 1 :]
         if level > 1 and rng.random() < 0.25:
             wrong = right[:-1]
-        return asked(prefix, problem, *((right, wrong) if rng.random() < 0.5 else (wrong, right)))
+        return self.asked(prefix, problem, *((right, wrong) if rng.random() < 0.5 else (wrong, right)))
+
+    def asked(self, prefix: str, problem: str, first: str, second: str) -> str:
+        """All four, with "+" between them."""
+        return f"{prefix}{problem}+{first}+{second}"
 
     def parts(self, problem: str) -> tuple[str, str, str, str]:
         """The skill's prefix, the question, the first answer and the second."""
@@ -71,10 +124,6 @@ class Pairs(OneFormat):
         prefix, *texts = self.parts(problem)
         return all(map(self.skills[prefix].well_formed, texts)) and texts[1] != texts[2]
 
-    def answer_formed(self, answer: str) -> bool:
-        """1 or 2."""
-        return answer in ("1", "2")
-
     def level(self, problem: str) -> int:
         """The length of the question."""
         return len(self.parts(problem)[1])
@@ -84,7 +133,7 @@ class Pairs(OneFormat):
         made = ""
         for piece in islice(pieces, TRIES):
             prefix, *texts = self.parts(piece)
-            made = asked(prefix, *((text * level)[:level] if level > len(texts[0]) else text[:level] for text in texts))
+            made = self.asked(prefix, *((text * level)[:level] if level > len(texts[0]) else text[:level] for text in texts))
             if self.well_formed(made):  # and not cut before the answers differ
                 break
         return made

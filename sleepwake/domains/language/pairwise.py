@@ -12,12 +12,11 @@ from sleepwake.domains.language.asking import shares
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.judges import Asked, Rewards
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.pairs import Pairs, asked
+from sleepwake.domains.language.pairs import Judging
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.records import Facts
 from sleepwake.roles import Guard
 
-ASK = "Which answer to the problem is right? Say 1 or 2.\n\nProblem: {problem}\n1: {first}\n2: {second}"
 WORDS = ("1", "2")
 
 
@@ -25,6 +24,8 @@ class Pairwise(Asked):
     """Asks the skill `pairs` of a character model, and a chat model in words.
 
     Attributes:
+        judging: the family that judgements are problems of.
+        put: what was compared, by the judgement: a problem, the answer that stood first, and the second.
         ranks: R_A of the attempts judged last, by problem; kept for R_J until the judge is frozen anew.
         seen: comparisons of this phase, and how many of them changed with the order.
         duels: how surely the first of two attempts was found better in both orders, by problem and the two.
@@ -35,21 +36,22 @@ class Pairwise(Asked):
     ) -> None:
         super().__init__(families, chosen.threshold, fresh)
         self.shortest = chosen.shortest
-        self.pairs = next((name for name, family in families.items() if isinstance(family, Pairs)), "")
+        self.judging, self.skill = next((name, family) for name, family in families.items() if isinstance(family, Judging))
+        self.put: dict[Problem, tuple[Problem, str, str]] = {}
         self.ranks: dict[Problem, dict[str, float]] = {}
         self.seen = {"pairs": 0, "flips": 0}
         self.duels: dict[Problem, dict[tuple[str, str], float]] = {}
 
     def can_tell(self, problem: Problem) -> bool:
         """Whether it is no judgement itself: of these a trainer is given its own."""
-        return problem.family != self.pairs
+        return problem.family != self.judging
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
         """R_A of attempts; (1 + R_J) / 2 of judgements, None where both answers are ranked alike, or nowhere."""
-        groups = {problem: places for problem, places in attempts.by_problem().items() if problem.family != self.pairs}
+        groups = {problem: places for problem, places in attempts.by_problem().items() if problem.family != self.judging}
         self._rank(attempts, groups)
         return [
-            self._judged(line) if line.problem.family == self.pairs else self.ranks[line.problem].get(line.answer or "")
+            self._judged(line) if line.problem.family == self.judging else self.ranks[line.problem].get(line.answer or "")
             for line in attempts.lines
         ]
 
@@ -74,39 +76,37 @@ class Pairwise(Asked):
         for problem, told in won.items():  # what a trainer samples later adds to a ranking, and takes nothing away
             self.ranks[problem] = self.ranks.get(problem, {}) | {answer: sum(each) / len(each) for answer, each in told.items()}
 
+    def _judgement(self, problem: Problem, first: str, second: str) -> Problem:
+        """Which of the two is right, as a problem."""
+        text = self.skill.asked(self.families[problem.family].prefix, problem.text, first, second)
+        judgement = Problem(self.judging, text)
+        self.put[judgement] = (problem, first, second)
+        return judgement
+
     def _ask(self, duels: Sequence[tuple[Problem, str, str]]) -> list[float]:
         """How surely the first answer of each is the right one."""
         snapshot = self.asked()
-        if self.pairs:
-            prefixes = {problem.family: self.families[problem.family].prefix for problem, _, _ in duels}
-            prompts = [snapshot.prompt(Problem(self.pairs, asked(prefixes[problem.family], problem.text, one, other)))
-                       for problem, one, other in duels]  # fmt: skip
-        else:
-            texts = [ASK.format(problem=problem.text, first=one, second=other) for problem, one, other in duels]
-            prompts = [snapshot.codec.prompt("", text) for text in texts]
+        prompts = [snapshot.prompt(self._judgement(*duel)) for duel in duels]
         return [row[0] for row in shares(snapshot, prompts, WORDS)] if prompts else []
 
     def _judged(self, line: Line) -> float | None:
         """1 where a judgement agrees with the ranking, 0 where it doesn't."""
-        pairs = self.families[self.pairs]
-        assert isinstance(pairs, Pairs)
-        prefix, text, first, second = pairs.parts(line.problem.text)
-        family = next((name for name, known in self.families.items() if known.prefix == prefix), "")
-        ranks = self.ranks.get(Problem(family, text), {})
-        one, other = ranks.get(first), ranks.get(second)
-        if one is None or other is None or one == other:
+        if line.problem not in self.put:
             return None
-        return float(line.answer == ("1" if one > other else "2"))
+        problem, first, second = self.put[line.problem]
+        ranks = self.ranks[problem]
+        if ranks[first] == ranks[second]:
+            return None
+        return float(line.answer == ("1" if ranks[first] > ranks[second] else "2"))
 
     def judgements(self, material: Batch) -> list[Problem]:
-        """Every two attempts at a problem that are not ranked alike, in both orders, as problems of the skill `pairs`."""
+        """Every two attempts at a problem that are not ranked alike, in both orders, as problems of their own."""
         problems = []
         for problem, places in material.by_problem().items():
             ranks = self.ranks.get(problem, {})
-            prefix = self.families[problem.family].prefix
             for one, other in combinations([material.lines[at].answer or "" for at in places], 2):
-                if self.pairs and one in ranks and other in ranks and ranks[one] != ranks[other]:
-                    problems += [Problem(self.pairs, asked(prefix, problem.text, *order)) for order in ((one, other), (other, one))]
+                if one in ranks and other in ranks and ranks[one] != ranks[other]:
+                    problems += [self._judgement(problem, *order) for order in ((one, other), (other, one))]
         return problems
 
     def metrics(self) -> Facts:
