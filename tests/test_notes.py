@@ -31,24 +31,25 @@ CPU = torch.device("cpu")
 RIGHT = ("Is it right?",)
 SMALL = (
     "threads=1", "stream.examples=100", "stream.kept=4", "stream.tests=16", "stream.frontier_tests=20", "learner.rank=4", "learner.longest=16",
-    "dreamer.pool=40", "dreamer.shortest=8", "dreamer.quality=0", "dreamer.alike=1.0", "dreamer.longest=40", "dreamer.attempts=2",
-    "challenger.problems=8", "wake.steps=1", "wake.batch=4", "wake.rate=1e-6", "sleep.rounds=2",
-    'judge={type="rubrics", rubrics=["Is it right?"]}', 'sleep.rehearse={type="notes", temperature=0, longest=40}',
-    'sleep.consolidate={type="replay"}', "morning.floors={}", "policy.nights=1", "policy.ungrounded=0",
+    "dreamer.pool=40", "dreamer.shortest=8", "dreamer.quality=0", "dreamer.alike=1.0", "dreamer.longest=40",
+    "challenger.problems=8", "wake.steps=1", "wake.batch=4", "wake.rate=1e-6", "policy.nights=1", "policy.ungrounded=0",
     'stream.sets.gsm8k={path="sums.jsonl", extract="number"}',
+)  # fmt: skip
+NOTES = (
+    "sleep.rounds=2", "dreamer.attempts=2", 'judge.rubrics=["Is it right?"]', "sleep.rehearse.temperature=0", "sleep.rehearse.longest=40",
 )  # fmt: skip
 
 
 @pytest.fixture
 def said(tmp_path: Path) -> list[str]:
     chat_models.questions(tmp_path, 4)
-    return [*SMALL, f'learner.model={{type="folder", folder="{chat_models.fitted_to_notes()}"}}']
+    return [*SMALL, *NOTES, f'learner.model={{type="folder", folder="{chat_models.fitted_to_notes()}"}}']
 
 
 @pytest.fixture
 def mind(said: list[str], tmp_path: Path) -> Any:
     with CPU:
-        found = build(recipes.load(recipebook.find("language/gsm8k-gpu"), said, 0), "cpu", (tmp_path,)).mind()
+        found = build(recipes.load(recipebook.find("language/notes-gpu"), said, 0), "cpu", (tmp_path,)).mind()
     found.learner.known = ("gsm8k",)
     return found
 
@@ -78,7 +79,7 @@ def test_rho_is_never_nothing() -> None:
 def test_failures_edit_the_reasoner_s_notes_and_easy_wins_the_challenger_s(mind: Any) -> None:
     material = Batch((Line(problem(1, 1), "I do not know."), Line(problem(1, 2), "It is 3."), Line(problem(3, 1), "I do not know.")))
     verdicts = Verdicts((0.2, 1.0, 0.1), ("", "", ""))
-    edit = notes.Edit(recipes.load(recipebook.find("language/gsm8k-gpu"), SMALL, 0).sleep.rehearse, 1, 0.1)  # type: ignore[union-attr]
+    edit = notes.Edit(recipes.load(recipebook.find("language/notes-gpu"), NOTES, 0).sleep.rehearse, 1, 0.1)  # type: ignore[union-attr]
     _, _, facts = edit.rehearse(mind, lambda: mind, material, verdicts, 1.0, 0)
     assert facts["edited"] == 2
     assert standing(mind.learner) == {"reasoner": {"gsm8k": "Count on.\n"}, "challenger": {"gsm8k": "Ask more.\n"}}
@@ -110,7 +111,7 @@ def test_a_night_of_notes_from_end_to_end(said: list[str], tmp_path: Path) -> No
     out = tmp_path / "run"
     asked = [part for line in said for part in ("--set", line)]
     with CPU:
-        result = CliRunner().invoke(app, ["run", "language/gsm8k-gpu", "--data", str(tmp_path), "--out", str(out), *asked])
+        result = CliRunner().invoke(app, ["run", "language/notes-gpu", "--data", str(tmp_path), "--out", str(out), *asked])
     assert result.exit_code == 0, result.output
     events = [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
     scores = [event["scores"][0] for event in events if event["event"] == "evaluated" and event.get("what") == "scores"]
@@ -155,8 +156,8 @@ def test_a_chat_model_is_trained_to_judge_in_words(tmp_path: Path) -> None:
     """A round of GRPO with half of its prompts judgements; what is right in them nobody knows, so no audit counts them."""
     chat_models.questions(tmp_path)
     said = [
-        *(line for line in SMALL if not line.startswith(("judge", "sleep.", "dreamer.attempts"))), "dreamer.attempts=4",
-        "dreamer.temperature=1.5", 'judge={type="pairwise", shortest=0, threshold=0.3}', "sleep.rounds=1", "sleep.rehearse.judging=0.5",
+        *SMALL, "morning.floors={}", "dreamer.attempts=4", "dreamer.temperature=1.5",
+        'judge={type="pairwise", shortest=0, threshold=0.3}', "sleep.rounds=1", "sleep.rehearse.judging=0.5",
         "sleep.rehearse.steps=1", "sleep.rehearse.prompts=8", "sleep.rehearse.generations=4", "sleep.rehearse.longest=16",
         f'learner.model={{type="folder", folder="{chat_models.fitted()}"}}',
     ]  # fmt: skip
@@ -179,7 +180,7 @@ def test_a_chat_model_is_trained_to_judge_in_words(tmp_path: Path) -> None:
 def test_a_set_of_questions_can_t_have_the_name_of_judgements(said: list[str]) -> None:
     named = ['stream.sets.judging={path="sums.jsonl", extract="number"}', 'stream.tasks=[["gsm8k"], ["judging"]]']
     with pytest.raises(RecipeError, match=r"write: \[stream.sets.judgements\]"):
-        recipes.load(recipebook.find("language/gsm8k-gpu"), [*said, *named], 0)
+        recipes.load(recipebook.find("language/notes-gpu"), [*said, *named], 0)
 
 
 @pytest.fixture
