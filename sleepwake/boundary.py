@@ -92,6 +92,11 @@ def ledger(n: int, before: Sequence[int], after: Sequence[int], k: int, seed: in
     return Ledger(newly, lost, float(np.quantile(null_D, 0.975)))
 
 
+def guessed(k: int, choices: float) -> float:
+    """pass@k of whoever guesses, each of so many values as likely: 1 - (1 - 1 / choices)^k. What is in reach counts above it alone."""
+    return float(1 - (1 - 1 / choices) ** k)
+
+
 def mcnemar(before: Sequence[int], after: Sequence[int]) -> float:
     """Exact two-sided p of McNemar's test: problems solved by some sample after and by none before, against the other way round."""
     won = sum(not was and bool(now) for was, now in zip(before, after, strict=True))

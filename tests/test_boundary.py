@@ -1,6 +1,7 @@
 """What sampling reaches: formulas against brute force, laws, and a null band that a base against itself stays within."""
 
 from itertools import combinations, product
+from math import inf
 from random import Random
 from statistics import fmean
 
@@ -8,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sleepwake.boundary import cover, crossover, gain, ledger, mcnemar, mean_pass, pass_at_k
+from sleepwake.boundary import cover, crossover, gain, guessed, ledger, mcnemar, mean_pass, pass_at_k
+from sleepwake.domains.language.families import families
+from sleepwake.roles import Guard
 
 COUNTS = st.integers(4, 9).flatmap(
     lambda n: st.tuples(st.just(n), st.lists(st.tuples(st.integers(0, n), st.integers(0, n)), min_size=1, max_size=6))
@@ -75,3 +78,20 @@ def test_mcnemar_by_tossing_all_coins(pairs: list[tuple[bool, bool]]) -> None:
     changed = [now for was, now in pairs if was != now]
     tosses = [abs(2 * sum(toss) - len(changed)) for toss in product((0, 1), repeat=len(changed))]
     assert mcnemar(before, after) == pytest.approx(fmean(toss >= abs(2 * sum(changed) - len(changed)) for toss in tosses))
+
+
+def test_guesses_by_hand() -> None:
+    assert guessed(1, 4) == pytest.approx(0.25)
+    assert guessed(2, 2) == pytest.approx(0.75)
+    assert guessed(256, inf) == 0.0
+    assert guessed(256, 1) == 1.0
+
+
+@pytest.mark.parametrize("name", ["reverse", "copy", "sort", "sum", "parity", "addition", "formats"])
+@pytest.mark.parametrize("level", [1, 2])
+def test_choices_are_the_answers_of_all_problems(name: str, level: int) -> None:
+    family = families(Guard(), (name,))[name]
+    texts = ["".join(digits) for digits in product("0123456789", repeat=level)]
+    texts = [f"{one}+{other}" for one, other in product(texts, repeat=2)] if name in ("addition", "formats") else texts
+    answers = {family.value(family.solve(text)) for text in texts if family.well_formed(text)}
+    assert family.choices(level) == len(answers)

@@ -163,6 +163,7 @@ def test_labels_are_closed_and_rows_without_a_split_are_split(tmp_path: Path) ->
     assert found.values == {"l0", "l1", "l2"}
     assert found.answer_formed(" L1 ")
     assert not found.answer_formed("l7")
+    assert found.choices(1) == 3
     assert 4 < len(found.test) < 25, "about a fifth"
     assert not set(found.test) & set(found.train)
 

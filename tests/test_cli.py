@@ -75,6 +75,7 @@ def test_the_boundary_is_measured_noted_and_shown(tmp_path: Path) -> None:
         assert [row["dreamed"] for row in levels.values()][-3:] == [True, False, False]
         assert next(iter(levels)) == "3", "the lowest that no day taught"
         assert all(0 <= row["before_1"] <= row["before"] <= 1 for row in levels.values())
+        assert all(row["guessed"] == pytest.approx(4 * 10.0 ** -int(level), rel=0.01) for level, row in levels.items()), "four guesses"
     assert "every file is what was committed" in call("status", folder, "--verify").output
     assert call("report", folder).exit_code == 0
     page = (folder / "report.html").read_text()

@@ -72,6 +72,10 @@ class Lookup(OneFormat):
         """How many digits are asked for."""
         return len(problem.rpartition("+")[2])
 
+    def choices(self, level: int) -> float:
+        """A letter a digit."""
+        return float(len(LETTERS) ** level)
+
     def compose(self, pieces: Iterator[str], level: int) -> str:
         """A piece's table with its digits, repeated and cut."""
         before, _, asked = next(pieces).rpartition("+")
@@ -93,6 +97,10 @@ class Code(Strings):
     def answer_formed(self, answer: str) -> bool:
         """Digits and letters in turn."""
         return PAIRS.fullmatch(answer) is not None
+
+    def choices(self, level: int) -> float:
+        """A letter a digit."""
+        return float(len(LETTERS) ** level)
 
     def _answer(self, problem: str) -> str:
         return coded(self._table, problem)

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import comb, inf
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol
@@ -75,6 +76,10 @@ class Family(Protocol):
         """The length of a well-formed problem's operands."""
         ...
 
+    def choices(self, level: int) -> float:
+        """How many values an answer at a level can have, for whoever guesses; infinity where they can't be counted."""
+        ...
+
     def compose(self, pieces: Iterator[str], level: int) -> str:
         """A problem of a level, joined and cut from well-formed pieces."""
         ...
@@ -97,6 +102,10 @@ class OneFormat:
     def form(self, answer: str) -> str:
         """The one."""
         return "plain"
+
+    def choices(self, level: int) -> float:
+        """As of free text."""
+        return inf
 
     def context(self, lines: Sequence[Line]) -> str:
         """Problems with their answers, one after the other."""
@@ -125,6 +134,10 @@ class Strings(OneFormat):
     def level(self, problem: str) -> int:
         """Its length."""
         return len(problem)
+
+    def choices(self, level: int) -> float:
+        """Strings of the family's digits, as long as the problem."""
+        return float(len(self.digits) ** level)
 
     def compose(self, pieces: Iterator[str], level: int) -> str:
         """Pieces joined until long enough, then cut."""
@@ -180,6 +193,10 @@ class Sort(Strings):
         Permuted(1),
     )
 
+    def choices(self, level: int) -> float:
+        """Strings of so many digits in ascending order."""
+        return float(comb(level + 9, level))
+
     def _answer(self, problem: str) -> str:
         return "".join(sorted(problem))
 
@@ -204,6 +221,10 @@ class Parity(Strings):
     prefix = "p"
     digits = "01"
     relations: tuple[Relation, ...] = (*(Carried(cut, 2, last_only=True) for cut in MIDDLE), Permuted(1))
+
+    def choices(self, level: int) -> float:
+        """Two."""
+        return 2.0
 
     def _answer(self, problem: str) -> str:
         return str(problem.count("1") % 2)
@@ -263,6 +284,10 @@ class Addition(OneFormat):
     def level(self, problem: str) -> int:
         """Digits an operand."""
         return problem.index("+")
+
+    def choices(self, level: int) -> float:
+        """Sums of two numbers below 10^level."""
+        return float(2 * 10**level - 1)
 
     def compose(self, pieces: Iterator[str], level: int) -> str:
         """First operands joined, second operands joined, both cut."""

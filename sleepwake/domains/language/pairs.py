@@ -32,6 +32,10 @@ class Judging(OneFormat):
         """1 or 2."""
         return answer in ("1", "2")
 
+    def choices(self, level: int) -> float:
+        """Two."""
+        return 2.0
+
     def asked(self, prefix: str, problem: str, first: str, second: str) -> str:
         """A problem of the family with this prefix and two answers to it, as a problem's text."""
         raise NotImplementedError

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -147,6 +148,10 @@ class Questions(OneFormat):
     def level(self, problem: str) -> int:
         """One."""
         return 1
+
+    def choices(self, level: int) -> float:
+        """The day's answers, where no others are taken."""
+        return float(len(self.values)) if self.settings.closed else inf
 
     def context(self, lines: Sequence[Line]) -> str:
         """Questions with their answers, a blank line after each."""

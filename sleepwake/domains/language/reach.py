@@ -5,7 +5,7 @@ from dataclasses import asdict
 from random import Random
 from typing import Any
 
-from sleepwake.boundary import cover, crossover, gain, ledger, mcnemar, mean_pass
+from sleepwake.boundary import cover, crossover, gain, guessed, ledger, mcnemar, mean_pass
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Problem
@@ -62,8 +62,8 @@ def reach(
         seed: of problems and samples.
 
     Returns:
-        k, n, problems; `levels`: by family and level the mean pass@k and pass@1 before and after, and whether it was dreamed; `families`:
-        over all levels the ledger with its null band, McNemar's p, the gain in its two parts, the crossover, Cover@tau.
+        k, n, problems; `levels`: by family and level the mean pass@k and pass@1 before and after, pass@k of guesses, and whether it was
+        dreamed; `families`: of all levels the ledger with its null band, McNemar's p, the gain's two parts, the crossover, Cover@tau.
     """
     k, levels, told = samples // 2, dict[str, dict[str, Any]](), dict[str, dict[str, Any]]()
     for name in now.learner.known:
@@ -83,7 +83,8 @@ def reach(
             ]
             passes = {f"{when}{also}": round(mean_pass(samples, mine, at), 6)
                       for also, at in (("", k), ("_1", 1)) for when, mine in zip(("before", "after"), counts, strict=True)}  # fmt: skip
-            levels[name][str(level)] = {**passes, "dreamed": level <= highest}
+            floor = round(guessed(k, families[name].choices(level)), 6)
+            levels[name][str(level)] = {**passes, "guessed": floor, "dreamed": level <= highest}
             was, is_ = was + counts[0], is_ + counts[1]
         found = ledger(samples, was, is_, k, derive(seed, name, "null"))
         covers = {str(tau): [round(cover(samples, mine, tau), 6) for mine in (was, is_)] for tau in (1 / samples, *TAUS)}
