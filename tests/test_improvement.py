@@ -38,18 +38,19 @@ def test_groups_that_improve_are_kept_and_others_left(learner: Characters, monke
     monkeypatch.setattr(improvement, "HELD", 0.25)
     before = {key: value.clone() for key, value in learner.lasting_state().items()}
     chosen = Tried(groups=4, steps=20, batch=32)
-    kept, paid = improving(learner, good, good, chosen, 1e-3, 3)
-    assert paid >= 0.75
+    kept, told = improving(learner, good, good, chosen, 1e-3, 3)
+    assert told["paid"] >= 0.75
+    assert told["samples"] == 4 * 20 * 32, "trying counts towards the budget"
     assert set(kept) <= set(good)
     asked = improving(learner, bad, lines(400, 9, right=True), chosen, 1e-3, 3)
-    assert asked[1] <= 0.5, "noise helps with noise at best"
+    assert asked[1]["paid"] <= 0.5, "noise helps with noise at best"
     assert all(torch.equal(value, before[key]) for key, value in learner.lasting_state().items()), "only copies are trained"
 
 
 def test_where_nothing_pays_nothing_is_kept(learner: Characters) -> None:
     bad = lines(20, 2, right=False)
-    kept, paid = improving(learner, bad, lines(200, 7, right=True), Tried(groups=2, steps=20, batch=16), 3e-2, 1)
-    assert paid == 0.0
+    kept, told = improving(learner, bad, lines(200, 7, right=True), Tried(groups=2, steps=20, batch=16), 3e-2, 1)
+    assert told["paid"] == 0.0
     assert kept == []
 
 

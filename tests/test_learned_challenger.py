@@ -1,5 +1,6 @@
 """A challenger that writes problems: what they are worth, what it learns, and what crosses a night."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from days import contents, day, saved
 
 from sleepwake import recipe as recipes
+from sleepwake import session
 from sleepwake.domains.language.domain import Language, build
 from sleepwake.domains.language.learned_challenger import Learned
 from sleepwake.domains.language.problems import Batch, Problem
@@ -76,6 +78,20 @@ def test_what_it_sets_is_its_own_and_counted_by_level(tmp_path: Path) -> None:
         assert all(domain.families[family].well_formed(text) and domain.families[family].level(text) == level for text in texts)
         assert set(texts) <= set(mind.challenger.archive[family])
     assert any(value.abs().sum() > 0 for key, value in mind.challenger.adapter.items() if "lora_B" in key), "it was trained"
+
+
+def test_what_it_writes_and_attempts_counts_towards_the_budget(tmp_path: Path) -> None:
+    settings = [LEARNED, "policy.nights=1", "sleep.rounds=1"]
+    session.start(RECIPE, settings, 100, tmp_path / "run", False, "cpu", None, 0.0).go_on(lambda _: None)
+    events = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
+    facts = [event["facts"] for event in events if event["event"] == "staged"]
+    facts += [told for event in events if event["event"] == "woke" for told in event["facts"].values()]
+    written = next(told["challenger"] for told in facts if "challenger" in told)
+    assert written["samples"] > 3 * 4 * 8, "steps x prompts x generations, and attempts at them"
+    (last,) = (tmp_path / "run").glob("*-morning")
+    used = json.loads((last / "progress.json").read_text())["used"]
+    for unit in ("samples", "tokens"):
+        assert used[unit] == sum(told.get(unit, 0) for told in facts) + written[unit]
 
 
 def test_state_crosses_a_night(tmp_path: Path) -> None:

@@ -107,6 +107,10 @@ def test_a_larger_learner_is_taught_and_lives_on(tmp_path: Path) -> None:
     assert facts["parameters"] > 30_000
     assert facts["on_policy"]["steps"] == facts["imitation"]["steps"] == 2
     assert 0 < facts["imitation"]["reward"] <= 1
+    for unit in ("steps", "samples", "tokens"):
+        assert facts[unit] == sum(facts[stage][unit] for stage in ("off_policy", "on_policy", "imitation")), "all counts towards the budget"
+        assert facts["on_policy"][unit] > 0
+        assert facts["imitation"][unit] > 0
     agreed = sum(one == other for one, other in zip(mind.learner.answer(problems), said, strict=True))
     assert sum(text == problem.text for problem, text in zip(problems, said, strict=True)) >= 90, "there is something to teach"
     assert agreed >= 90

@@ -75,7 +75,7 @@ def _stage(phase: Phase, name: str, work: Work, progress: Progress) -> tuple[Wor
         phase.note("evaluated", what="judge", **audit)
     if name == "rehearse":
         progress = replace(progress, learned_by_night=float(facts.get("learned", 0.0)))
-    return work, progress.spend(facts)
+    return work, progress.spend(facts).spend(facts.get("challenger", {}))
 
 
 def _show(phase: Phase, work: Work) -> dict[str, object]:

@@ -13,6 +13,7 @@ from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.likelihood import chosen as likely
 from sleepwake.domains.language.likelihood import over_answers
 from sleepwake.domains.language.problems import Line
+from sleepwake.records import Facts
 from sleepwake.seeds import seed as derive
 
 HELD = 0.2
@@ -21,7 +22,7 @@ HELD = 0.2
 
 def improving(
     learner: TextLearner, dreams: Sequence[Line], known: Sequence[Line], chosen: night_settings.Tried, rate: float, seed: int
-) -> tuple[list[Line], float]:
+) -> tuple[list[Line], Facts]:
     """The dreams of groups that paid and those held back, in order; where none paid, none.
 
     Args:
@@ -33,7 +34,7 @@ def improving(
         seed: of the draws.
 
     Returns:
-        lines, and the share of the groups that paid.
+        lines; the share of the groups that paid, and what trying them used.
     """
     order = list(range(len(dreams)))
     Random(derive(seed, "order")).shuffle(order)
@@ -42,18 +43,19 @@ def improving(
     asked += Random(derive(seed, "known")).choices(known, k=len(asked)) if known else []
     before, paid = _mean(learner, asked), list[int]()
     groups = [rest[place :: chosen.groups] for place in range(chosen.groups) if rest[place :: chosen.groups]]
-    good = 0
+    good, used = 0, {"samples": 0, "tokens": 0}
     for place, group in enumerate(groups):
         twin, lines = learner.copy(), [dreams[at] for at in group]
         twin.train_only(fast=True)
         draws = Random(derive(seed, "group", place))
         batches = [draws.choices(lines, k=chosen.batch) for _ in range(chosen.steps)]
-        twin.practise(batches.__getitem__, chosen.steps, rate, 1, 0.0)
+        facts = twin.practise(batches.__getitem__, chosen.steps, rate, 1, 0.0)
+        used = {unit: before + facts[unit] for unit, before in used.items()}
         if _mean(twin, asked) > before:
             good += 1
             paid += group
     kept = [dreams[at] for at in sorted([*paid, *held])] if paid else []
-    return kept, good / max(1, len(groups))
+    return kept, {"paid": round(good / max(1, len(groups)), 6), **used}
 
 
 def _mean(learner: TextLearner, lines: Sequence[Line]) -> float:

@@ -53,9 +53,11 @@ class Learned(Ladder):
         self.adapter: dict[str, Tensor] = {}
         self.archive: dict[str, list[str]] = {}
         self.paid: dict[str, float] = {}
+        self.used = {"samples": 0, "tokens": 0}
 
     def propose(self, mind: Mind, seed: int) -> tuple[Challenge, ...]:
         """Train the writer for a few steps, then set what it writes: valid, new, and by family and level."""
+        self.used = {"samples": 0, "tokens": 0}
         for family in practised(self.families, mind):
             self.levels.setdefault(family, self.first)
             self.archive.setdefault(family, [])
@@ -103,6 +105,7 @@ class Learned(Ladder):
             texts = [start + end.removesuffix("=") for start, end in zip(piece, completions, strict=True)]
             ended = [bool(ids) and ids[-1] == SIGN for ids in completion_ids]
             problems = [Problem(name, text) if done else None for name, text, done in zip(family, texts, ended, strict=True)]
+            self._count(completions)
             given = self.worth(mind, problems, derive(seed, "worth", len(worth)))
             worth.extend(given)
             return given
@@ -131,6 +134,7 @@ class Learned(Ladder):
                 first.setdefault(problem, at)
         asked = list(first)
         attempts = mind.learner.attempt(asked, (1.0,) * self.settings.attempts, derive(seed, "attempts")) if asked else []
+        self._count([answer for answers in attempts for answer in answers])
         batch = gathered(asked, attempts)
         scores = mind.judge.scores(batch, derive(seed, "scores")) if asked else []
         worth = [0.0] * len(problems)
@@ -145,12 +149,19 @@ class Learned(Ladder):
         """What the writer makes of beginnings: well formed, each once."""
         opening = codec.opening(self.families[family].prefix)
         ends = complete(writer, [codec.encode(opening + piece) for piece in begun], (1.0,), seed, extra=ROOM, stop=SIGN)
+        self._count([end for (end,) in ends])
         texts = [piece + end[:-1] for piece, (end,) in zip(begun, ends, strict=True) if end.endswith("=") and len(end) <= ROOM]
         return [text for text in dict.fromkeys(texts) if self.families[family].well_formed(text)]
 
+    def _count(self, texts: Sequence[str]) -> None:
+        """Towards the budget: a character is a token."""
+        self.used["samples"] += len(texts)
+        self.used["tokens"] += sum(map(len, texts))
+
     def observe(self, challenges: Sequence[Challenge], material: Batch, verdicts: Verdicts) -> Facts:
-        """As the ladder; with what the writer's problems were worth at its first and last step."""
-        return {**super().observe(challenges, material, verdicts), **{name: round(value, 6) for name, value in self.paid.items()}}
+        """As the ladder; with what the writer's problems were worth at its first and last step, and what writing them used."""
+        paid = {name: round(value, 6) for name, value in self.paid.items()}
+        return {**super().observe(challenges, material, verdicts), **paid, **self.used}
 
     def save(self, folder: Path) -> None:
         """The ladder's state, the archive, the adapter."""

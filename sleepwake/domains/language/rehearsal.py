@@ -50,12 +50,12 @@ class Supervised:
             accepted = tuple(importance.chosen(mind.learner, accepted, chosen.keep, chosen.chance, derive(seed, "keep")))
         easy, practice = easy_lines(mind, self.levels, derive(seed, "easy")), mind.challenger.practice.all()
         familiar = easy or list(accepted)
-        told: Facts = {}
+        tried: Facts = {}
         if chosen.tried.groups:
-            kept, paid = improving(mind.learner, accepted, familiar, chosen.tried, chosen.rate * rate, derive(seed, "tried"))
-            accepted, told = tuple(kept), {"paid": round(paid, 6)}
+            kept, tried = improving(mind.learner, accepted, familiar, chosen.tried, chosen.rate * rate, derive(seed, "tried"))
+            accepted = tuple(kept)
             if not accepted:
-                return material, verdicts, {"skipped": "training on no group of dreams improved anything", **told}
+                return material, verdicts, {"skipped": "training on no group of dreams improved anything", **tried}
         fresh_n, easy_n = round(chosen.batch * chosen.fresh), round(chosen.batch * chosen.easy)
 
         pools = ((accepted, fresh_n), (familiar, easy_n), (practice or familiar, chosen.batch - fresh_n - easy_n))
@@ -65,4 +65,5 @@ class Supervised:
             return [line for lines, n in pools for line in draws.choices(lines, k=n)]
 
         facts = mind.learner.practise(draw, chosen.steps, chosen.rate * rate, max(1, chosen.steps // 6), self.problem_weight)
-        return material, verdicts, {**facts, **told, "accepted": len(accepted), "easy": len(easy), "practice": len(practice)}
+        used = {unit: facts[unit] + tried.get(unit, 0) for unit in ("samples", "tokens")}
+        return material, verdicts, {**facts, **tried, **used, "accepted": len(accepted), "easy": len(easy), "practice": len(practice)}

@@ -48,7 +48,7 @@ class Seed(Distil):
         learner.train_only(fast=False, but=grown)
         lesson = Lesson(learner, (teacher, lines), (teacher, ()), chosen.seed_hard, chosen.batch, seed)
         off = learner.practise(lesson.draw, chosen.seed_steps, chosen.seed_rate, max(1, chosen.seed_steps // 20), 1.0, lesson.loss)
-        told: dict[str, Any] = {"lines": len(lines), "off_policy": off}
+        told: dict[str, Facts] = {"off_policy": off}
         if chosen.polish or chosen.imitate:
             twin = learner.copy()  # TRL replaces `forward` on what it trains
             twin.train_only(fast=False, but=grown)
@@ -61,8 +61,8 @@ class Seed(Distil):
         learner.put_back(grown)
         learner.train_only(fast=True)
         size = sum(parameter.numel() for parameter in learner.lasting.parameters())
-        return {"steps": off["steps"] + chosen.polish + chosen.imitate, "tokens": off["tokens"], "samples": off["samples"],
-                "parameters": size, **told}  # fmt: skip
+        steps, samples, tokens = (sum(stage.get(unit, 0) for stage in told.values()) for unit in ("steps", "samples", "tokens"))
+        return {"steps": steps, "samples": samples, "tokens": tokens, "parameters": size, "lines": len(lines), **told}
 
     def _lines(self, mind: Mind, teacher: TextLearner, seed: int) -> list[Line]:
         """Lines of every level from 1 to the highest that was practised: the teacher's problems, with its own answers."""
@@ -95,7 +95,7 @@ class Seed(Distil):
                 processing_class=learner.codec.tokenizer,
             )  # fmt: skip
             trained(trainer)
-        return {"steps": chosen.polish, "answers": len(rows)}
+        return {"steps": chosen.polish, "samples": len(rows), "tokens": int(trainer.state.num_input_tokens_seen)}
 
     def _imitate(self, learner: TextLearner, lines: Sequence[Line], seed: int) -> Facts:
         """By GRPO: the student completes cut-off answers of the teacher."""
@@ -117,9 +117,11 @@ class Seed(Distil):
 
         with TemporaryDirectory() as folder:
             args = GRPOConfig(**self._arguments(folder, learner, seed, chosen.imitate, lines), num_generations=GROUP, beta=0.0)
-            trained(GRPOTrainer(model=learner.model, reward_funcs=reward, args=args, train_dataset=Dataset.from_list(rows),
-                                processing_class=learner.codec.tokenizer))  # fmt: skip
-        return {"steps": chosen.imitate, "reward": round(sum(rewarded) / len(rewarded), 6)}
+            trainer = GRPOTrainer(model=learner.model, reward_funcs=reward, args=args, train_dataset=Dataset.from_list(rows),
+                                  processing_class=learner.codec.tokenizer)  # fmt: skip
+            trained(trainer)
+        return {"steps": chosen.imitate, "samples": len(rewarded), "tokens": int(trainer.state.num_input_tokens_seen),
+                "reward": round(sum(rewarded) / len(rewarded), 6)}  # fmt: skip
 
 
 GROUP = 4
