@@ -1,6 +1,7 @@
 """Consolidation without training: PEFT folds the night's LoRA into the lasting weights, whole, pruned or re-factored. A baseline.
 
-TIES: arXiv 2306.01708; DARE: arXiv 2311.03099. With one adapter, TIES is magnitude pruning, and linear is the plain merge.
+TIES: arXiv 2306.01708; DARE: arXiv 2311.03099. PEFT merges a single adapter plainly, whatever it is told; so an empty one stands beside
+the night's, of which only pruning is left to see: TIES is then magnitude pruning, and linear the plain merge.
 """
 
 from peft.tuners.lora import LoraLayer
@@ -26,7 +27,11 @@ class Merge:
         twin = learner.copy()  # PEFT leaves its merged adapter behind
         pruning = {"density": chosen.density} if chosen.how in PRUNED else {}
         with tensors.seeded(derive(seed, "merge"), learner.device):
-            twin.model.add_weighted_adapter(["default"], [chosen.weight], "merged", combination_type=chosen.how, **pruning)
+            twin.model.add_adapter("empty", twin.model.peft_config["default"])
+            for name, parameter in twin.model.named_parameters():
+                if ".empty." in name:
+                    parameter.data.zero_()
+            twin.model.add_weighted_adapter(["default", "empty"], [chosen.weight, 1.0], "merged", combination_type=chosen.how, **pruning)
         mine, moved = dict(learner.model.named_modules()), 0.0
         for name, module in twin.model.named_modules():
             if isinstance(module, LoraLayer):
