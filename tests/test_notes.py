@@ -172,8 +172,9 @@ def test_a_chat_model_is_trained_to_judge_in_words(tmp_path: Path) -> None:
     words = {line.problem for line in sampled.lines if line.problem.family == IN_WORDS}
     assert 0 < len(words) <= 4, "half of eight prompts"
     assert all(problem.text.startswith("Which answer to the problem is right?") for problem in words)
-    told = [line.answer for line, at in zip(sampled.lines, found.rewards, strict=True) if line.problem in words and at]
-    assert set(told) <= {"1", "2"}, "what is no judgement earns nothing"
+    told = [(line.answer, at) for line, at in zip(sampled.lines, found.rewards, strict=True) if line.problem in words]
+    assert {answer for answer, at in told if at} <= {"1", "2"}, "what is no judgement earns nothing"
+    assert any(answer not in ("1", "2") for answer, _ in told), "and this model, which nobody taught to judge, says other things"
     assert domain.audit(mind, sampled, found)["unknown"] >= sum(line.problem in words for line in sampled.lines)
 
 

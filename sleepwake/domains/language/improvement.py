@@ -50,7 +50,7 @@ def improving(
         draws = Random(derive(seed, "group", place))
         batches = [draws.choices(lines, k=chosen.batch) for _ in range(chosen.steps)]
         facts = twin.practise(batches.__getitem__, chosen.steps, rate, 1, 0.0)
-        used = {unit: before + facts[unit] for unit, before in used.items()}
+        used = {unit: so_far + facts[unit] for unit, so_far in used.items()}
         if _mean(twin, asked) > before:
             good += 1
             paid += group

@@ -61,7 +61,7 @@ class Seed(Distil):
         learner.put_back(grown)
         learner.train_only(fast=True)
         size = sum(parameter.numel() for parameter in learner.lasting.parameters())
-        steps, samples, tokens = (sum(stage.get(unit, 0) for stage in told.values()) for unit in ("steps", "samples", "tokens"))
+        steps, samples, tokens = (sum(stage[unit] for stage in told.values()) for unit in ("steps", "samples", "tokens"))
         return {"steps": steps, "samples": samples, "tokens": tokens, "parameters": size, "lines": len(lines), **told}
 
     def _lines(self, mind: Mind, teacher: TextLearner, seed: int) -> list[Line]:
