@@ -63,8 +63,9 @@ def test_certainty_of_known_distributions() -> None:
     assert certainty(skewed.log(), token).item() == pytest.approx(by_hand, abs=1e-6)
 
 
-def test_a_cycle_closes_for_right_answers_and_not_for_others(copier: Characters) -> None:
-    judge = Cycle(judge_settings.Cycle(type="cycle"), FAMILIES, GUARD, lambda: copier)
+@pytest.mark.parametrize("givens", [1, 3])
+def test_a_cycle_closes_for_right_answers_and_not_for_others(copier: Characters, givens: int) -> None:
+    judge = Cycle(judge_settings.Cycle(type="cycle", givens=givens), FAMILIES, GUARD, lambda: copier)
     judge.snapshot = copier
     right = lines(20, 3, seed=2)
     wrong = [Line(line.problem, "".join(str((int(digit) + 5) % 10) for digit in line.answer or "")) for line in right]

@@ -41,8 +41,8 @@ class Cycle(Settings):
 
     type: Literal["cycle"]
     """Reward = share of the masked digits that, of all ten, make the answer the likeliest for a frozen snapshot."""
-    givens: int = Field(3, ge=1, le=20)
-    """Digits of the problem that are masked, one at a time."""
+    givens: int = Field(1, ge=1, le=20)
+    """Digits of the problem that are masked, one at a time; each costs ten readings of the answer."""
     threshold: float = Field(0.66, gt=0, le=1)
     """Accepted from this share on."""
 

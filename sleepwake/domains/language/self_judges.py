@@ -1,6 +1,7 @@
 """Judges that ask a frozen snapshot about the attempt itself: how sure it is, or whether the problem can be told from the answer."""
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from random import Random as Draws
 
 from sleepwake.domains.language import judge_settings
@@ -44,22 +45,23 @@ class Cycle(Asked):
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
         """Share of the masked givens that are recovered; None where nothing can be masked."""
-        snapshot = self.asked()
-        variants = [self._masked(line, derive(seed, at)) for at, line in enumerate(attempts.lines)]
-        likely = iter(over_answers(snapshot, [line for lists in variants for lines in lists for line in lines], chosen))
+        rivals = [self._rivals(line, derive(seed, at)) for at, line in enumerate(attempts.lines)]
+        asked = [one for line, lists in zip(attempts.lines, rivals, strict=True) if lists for one in (line, *chain.from_iterable(lists))]
+        likely = iter(over_answers(self.asked(), asked, chosen))
         rewards: Rewards = []
-        for lists in variants:
-            found = [[next(likely) for _ in lines] for lines in lists]  # the problem as it was comes first
-            rewards.append(sum(mine[0] > max(mine[1:]) for mine in found) / len(found) if found else None)
+        for lists in rivals:
+            own = next(likely) if lists else 0.0
+            found = [own > max([next(likely) for _ in lines]) for lines in lists]
+            rewards.append(sum(found) / len(found) if found else None)
         return rewards
 
-    def _masked(self, line: Line, seed: int) -> list[list[Line]]:
-        """For each masked given the line as it is, then with every other digit that leaves the problem well formed."""
+    def _rivals(self, line: Line, seed: int) -> list[list[Line]]:
+        """For each masked given the line with every other digit that leaves the problem well formed."""
         (family, text), lists = line.problem, []
         places = [at for at, char in enumerate(text) if char in DIGITS]
         for at in Draws(seed).sample(places, min(self.givens, len(places))):
             others = [text[:at] + digit + text[at + 1 :] for digit in DIGITS if digit != text[at]]
             kept = [Line(Problem(family, other), line.answer) for other in others if self.families[family].well_formed(other)]
             if kept:
-                lists.append([line, *kept])
+                lists.append(kept)
         return lists
