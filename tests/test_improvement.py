@@ -69,6 +69,18 @@ def test_a_round_tells_how_many_lines_it_really_had(monkeypatch: pytest.MonkeyPa
     assert (told["easy"], told["practice"]) == (7, 0)
 
 
+@pytest.mark.parametrize(("found", "told"), [(4, {"skipped": "14 accepted, fewer than 16"}), (8, {"accepted": 18, "steps": 5})])
+def test_accepted_lines_wait_until_there_are_enough(found: int, told: dict[str, Any]) -> None:
+    """Ten lines were left at the level that is practised; those of a level that is passed no longer wait for anything."""
+    domain = build(recipes.load(recipebook.find("language/tiny"), ["sleep.rehearse.least=16"], 100), "cpu", ())
+    mind, accepted = domain.mind(), tuple(lines(found, 4, right=True))
+    mind.challenger.levels = {"copy": 3}
+    mind.challenger.practice.add("copy", 3, lines(10, 6, right=True))
+    mind.challenger.practice.add("copy", 2, [Line(Problem("copy", str(n)), str(n)) for n in range(10, 40)])
+    _, _, facts = domain.rehearsal.rehearse(mind, lambda: mind, Batch(accepted), Verdicts((1.0,) * found, ("",) * found), 1.0, 1)
+    assert {name: facts.get(name) for name in told} == told
+
+
 def rehearsal(monkeypatch: pytest.MonkeyPatch, *changes: str, easy: list[Line], paying: bool = True) -> dict[str, Any]:
     """The facts of a round of twenty accepted lines and no practice."""
     monkeypatch.setattr("sleepwake.domains.language.rehearsal.easy_lines", lambda *_: easy)

@@ -89,6 +89,44 @@ def test_minibatches_are_steps_on_parts_of_what_was_sampled(kind: str, dusk: Pat
     assert margin(mind) > before + 0.2
 
 
+@pytest.mark.parametrize("minibatches", [1, 4])
+def test_filtered_attempts_would_have_moved_nothing(minibatches: int, dusk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of the problems pay nothing whatever is said. Without the divergence term what is trained on the rest alone ends where all would
+    have led; in parts, whose rows are others then, it teaches as well."""
+    rows: list[int] = []
+    loss = grpo.Filtered._compute_loss
+    monkeypatch.setattr(
+        grpo.Filtered, "_compute_loss", lambda self, model, inputs: [rows.append(len(inputs["advantages"])), loss(self, model, inputs)][1]
+    )
+    ends: list[dict[str, torch.Tensor]] = []
+    for filtered in ("true", "false"):
+        domain = made("grpo", f"sleep.rehearse.filter={filtered}", f"sleep.rehearse.minibatches={minibatches}", "sleep.rehearse.steps=1")
+        mind = domain.mind()
+        mind.load(dusk)
+        mind.judge.rewards = lambda attempts, seed: [float(low(line) and line.problem.text < "50") for line in attempts.lines]
+        before = margin(mind)
+        facts = rehearsed(domain, mind)
+        assert 0.0 < facts["effective_prompts"] < 0.7
+        assert margin(mind) > before
+        ends.append(mind.learner.lasting_state())
+    assert len(rows) == minibatches
+    assert sum(rows) < 80 * facts["effective_prompts"] + minibatches, "of eighty attempts"
+    if minibatches == 1:
+        for name, value in ends[0].items():
+            torch.testing.assert_close(value, ends[1][name], rtol=0, atol=1e-4)
+
+
+def test_where_nothing_tells_nothing_moves(dusk: Path) -> None:
+    domain = made("grpo", "sleep.rehearse.filter=true", "sleep.rehearse.minibatches=4")
+    mind = domain.mind()
+    mind.load(dusk)
+    mind.judge.rewards = lambda attempts, seed: [1.0] * len(attempts)
+    mind.judge._formed = lambda problem, answer: True
+    before = {key: value.clone() for key, value in mind.learner.lasting_state().items()}
+    assert rehearsed(domain, mind)["effective_prompts"] == 0.0
+    assert all(torch.equal(value, before[key]) for key, value in mind.learner.lasting_state().items())
+
+
 def test_trainers_are_let_go(dusk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU a model a round that stays would fill its memory; the last one may stay until the next one ends."""
     domain, run = made("grpo", "sleep.rehearse.steps=1"), weakref.WeakSet[Any]()

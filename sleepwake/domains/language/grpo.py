@@ -30,11 +30,31 @@ from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
 
-TRAINERS: dict[str, tuple[Any, Any]] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
+IDLE = 1e-3
+"""An advantage below this is a rounding error: in units of the group's standard deviation."""
 RECALLED = 64
 """Lines a step of recall."""
 NICHE = 4.0
 """Most that a rare format can multiply a reward by; its inverse is the least."""
+
+
+class Filtered(GRPOTrainer):  # type: ignore[misc]
+    """Leaves attempts without an advantage out of the passes, where all of a group earned the same.
+
+    Most do, on a level that has just been reached and on easy ones. The loss that is chosen divides by the tokens of all attempts, so that
+    the others move the policy as they would with them; what is left out is their part of the divergence term.
+    """
+
+    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        scored: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        idle_B = scored["advantages"].abs() < IDLE
+        parts = self.args.steps_per_generation
+        kept = max(1, -(-int((~idle_B).sum()) // parts)) * parts  # as many in each part; idle ones fill up
+        places = idle_B.int().argsort(stable=True)[:kept]
+        return {name: value[places] if isinstance(value, torch.Tensor) and value.ndim else value for name, value in scored.items()}
+
+
+TRAINERS: dict[str, tuple[Any, Any]] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
 
 
 class Sampled:
@@ -71,6 +91,7 @@ class Sampled:
                 (before if chosen.anchor == "dusk" else learner).lasting.save_pretrained(folder)
                 twin.lasting.config._name_or_path = folder  # where TRL looks for the policy that its KL divergence is taken to
             config, made = TRAINERS[chosen.type]
+            made = Filtered if getattr(chosen, "filter", False) else made
             rows = [{"prompt": learner.prompt(problem), "family": problem.family, "text": problem.text} for problem in prompts]
             trainer = made(
                 model=twin.model,

@@ -162,7 +162,7 @@ class Supervised(Settings):
     easy: float = Field(0.15, ge=0, le=1)
     """Share of each batch from self-labelled easy lines of every family so far; the rest is practice."""
     least: int = Field(16, ge=1)
-    """Training is skipped where fewer lines than this were accepted."""
+    """Training is skipped where fewer lines than this were accepted, in this round and in those before it at the current levels."""
     keep: float = Field(1.0, gt=0, le=1)
     """Share of the accepted lines that are trained on: those with the largest gradients (Sleep, arXiv 2606.03979), and some at random."""
     chance: float = Field(0.2, ge=0, le=1)
@@ -241,6 +241,9 @@ class Grpo(Sampled):
 
     type: Literal["grpo"]
     """Group-relative policy optimization (arXiv 2402.03300)."""
+    filter: bool = False
+    """Attempts that earned what their group did in the mean, and so have no advantage, are left out of the passes, which cost less then
+    (DAPO, arXiv 2503.14476, samples others in their place). The divergence is taken over the rest."""
 
 
 class Rloo(Sampled):

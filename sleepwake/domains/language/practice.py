@@ -4,7 +4,8 @@ It is text that the mind made itself, never the day's data. An error that gets i
 a level's share is capped, and newer lines, which a better judge accepted, replace older ones.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sleepwake.domains import tensors
@@ -31,6 +32,10 @@ class Practice:
     def of(self, family: str) -> list[Line]:
         """A family's lines, lowest level first."""
         return [line for (name, _), lines in sorted(self.lines.items()) if name == family for line in lines]
+
+    def above(self, levels: Mapping[str, float]) -> list[Line]:
+        """The lines from each family's level upwards; a family without a level has none."""
+        return [line for (name, at), lines in sorted(self.lines.items()) if at >= levels.get(name, math.inf) for line in lines]
 
     def all(self) -> list[Line]:
         """All lines."""

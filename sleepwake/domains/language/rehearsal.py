@@ -44,6 +44,9 @@ class Supervised:
         assert verdicts is not None
         chosen = self.settings
         accepted = material.select(verdicts.accepted).lines
+        if len(accepted) < chosen.least:  # what rounds before had too few of waits in practice
+            waiting = mind.challenger.practice.above(mind.challenger.level())
+            accepted = tuple({line.problem: line for line in (*waiting, *accepted)}.values())
         if len(accepted) < chosen.least:
             return material, verdicts, {"skipped": f"{len(accepted)} accepted, fewer than {chosen.least}"}
         if chosen.keep < 1:
