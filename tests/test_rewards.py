@@ -11,6 +11,7 @@ from days import day
 from sleepwake import recipe as recipes
 from sleepwake.domains.language import grpo
 from sleepwake.domains.language.domain import Language, build
+from sleepwake.domains.language.filtered import Filtered
 from sleepwake.domains.language.grpo import Reward
 from sleepwake.domains.language.judges import Rewards
 from sleepwake.domains.language.likelihood import chosen, over_answers
@@ -94,10 +95,8 @@ def test_filtered_attempts_would_have_moved_nothing(minibatches: int, dusk: Path
     """Half of the problems pay nothing whatever is said. Without the divergence term what is trained on the rest alone ends where all would
     have led; in parts, whose rows are others then, it teaches as well."""
     rows: list[int] = []
-    loss = grpo.Filtered._compute_loss
-    monkeypatch.setattr(
-        grpo.Filtered, "_compute_loss", lambda self, model, inputs: [rows.append(len(inputs["advantages"])), loss(self, model, inputs)][1]
-    )
+    loss = Filtered._compute_loss
+    monkeypatch.setattr(Filtered, "_compute_loss", lambda self, *of: rows.append(len(of[1]["advantages"])) or loss(self, *of))
     ends: list[dict[str, torch.Tensor]] = []
     for filtered in ("true", "false"):
         domain = made("grpo", f"sleep.rehearse.filter={filtered}", f"sleep.rehearse.minibatches={minibatches}", "sleep.rehearse.steps=1")
@@ -114,6 +113,23 @@ def test_filtered_attempts_would_have_moved_nothing(minibatches: int, dusk: Path
     if minibatches == 1:
         for name, value in ends[0].items():
             torch.testing.assert_close(value, ends[1][name], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("fast", ["full", "lora"])
+def test_where_all_attempts_tell_something_filtering_changes_nothing(fast: str) -> None:
+    """Divergence, two passes, and two reference policies."""
+    ends: list[dict[str, torch.Tensor]] = []
+    for filtered in ("true", "false"):
+        changes = (f"sleep.rehearse.filter={filtered}", "sleep.rehearse.passes=3", "sleep.rehearse.beta=0.5", "sleep.rehearse.steps=2")
+        domain = made("grpo", *changes, f'learner.fast="{fast}"')
+        mind = domain.mind()
+        with torch.device("meta"):
+            day(domain, mind)
+        mind.judge.rewards = lambda attempts, seed: [sum(map(ord, line.answer or "")) % 97 / 97 for line in attempts.lines]
+        assert rehearsed(domain, mind)["effective_prompts"] == 1.0
+        ends.append({name: value.clone() for name, value in mind.learner.model.state_dict().items()})
+    for name, value in ends[0].items():
+        torch.testing.assert_close(value, ends[1][name], rtol=0, atol=1e-4)
 
 
 def test_where_nothing_tells_nothing_moves(dusk: Path) -> None:

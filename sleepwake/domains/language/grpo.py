@@ -21,6 +21,7 @@ from sleepwake.diversity import effective_prompts, shares
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
 from sleepwake.domains.language.families import Family
+from sleepwake.domains.language.filtered import Filtered
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
@@ -30,31 +31,11 @@ from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
 
-IDLE = 1e-3
-"""An advantage below this is a rounding error: in units of the group's standard deviation."""
+TRAINERS: dict[str, tuple[Any, Any]] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
 RECALLED = 64
 """Lines a step of recall."""
 NICHE = 4.0
 """Most that a rare format can multiply a reward by; its inverse is the least."""
-
-
-class Filtered(GRPOTrainer):  # type: ignore[misc]
-    """Leaves attempts without an advantage out of the passes, where all of a group earned the same.
-
-    Most do, on a level that has just been reached and on easy ones. The loss that is chosen divides by the tokens of all attempts, so that
-    the others move the policy as they would with them; what is left out is their part of the divergence term.
-    """
-
-    def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        scored: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        idle_B = scored["advantages"].abs() < IDLE
-        parts = self.args.steps_per_generation
-        kept = max(1, -(-int((~idle_B).sum()) // parts)) * parts  # as many in each part; idle ones fill up
-        places = idle_B.int().argsort(stable=True)[:kept]
-        return {name: value[places] if isinstance(value, torch.Tensor) and value.ndim else value for name, value in scored.items()}
-
-
-TRAINERS: dict[str, tuple[Any, Any]] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
 
 
 class Sampled:
