@@ -21,7 +21,7 @@ from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
 LEDGER = Path("benchmarks/results/nights.jsonl")
 BOUNDARY = Path("benchmarks/results/boundary.jsonl")
 RUNS = Path("checkpoints/nights")
-GUARDED = ("sleep.rehearse.niche=2",)
+GUARDED = ("sleep.rehearse.niche=0.5",)
 FRESH = 'sleep.consolidate={type="seed", larger={width=160, layers=4, heads=4}, each=1000, seed_steps=4000, polish=40}'
 """Of 1.03 million random weights instead of the small one's with new units beside."""
 LORA = 'learner.fast="lora"'

@@ -1,5 +1,6 @@
 """Answers in several formats: rules, values, the guard that keeps formats, and the floors that roll a collapse back."""
 
+import math
 from pathlib import Path
 from random import Random
 
@@ -11,10 +12,10 @@ from sleepwake import recipe as recipes
 from sleepwake import recipebook, session
 from sleepwake.domains.language.families import families
 from sleepwake.domains.language.formats import FORMATS, SHARES, Formats, carries
-from sleepwake.domains.language.grpo import NICHE, Reward, by_family
 from sleepwake.domains.language.judge_settings import Majority as MajoritySettings
 from sleepwake.domains.language.judges import Majority
 from sleepwake.domains.language.monitors import form_shares
+from sleepwake.domains.language.niche import by_family, guarded
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.errors import RecipeError
 from sleepwake.morning import Gate, watched
@@ -75,12 +76,41 @@ def test_shares_of_formats_leave_malformed_answers_out() -> None:
     assert by_family([problem, problem], ["", "plain"]) == {"formats": {"plain": 1.0}}
 
 
-def test_what_has_become_rare_is_worth_more_and_wrong_answers_nothing() -> None:
-    reward = Reward(None, {"formats": {"plain": 0.5, "worked": 0.3, "marked": 0.2}}, 1.0, 0)  # type: ignore[arg-type]
-    reward.shares.append({"formats": {"plain": 0.89, "worked": 0.1, "marked": 0.01}})
-    assert reward._shared("formats", "plain", 1.0) < 1.0 < reward._shared("formats", "worked", 1.0) <= NICHE
-    assert reward._shared("formats", "marked", 1.0) == NICHE
-    assert reward._shared("formats", "marked", 0.0) == 0.0
+PLAIN, MARKED = "plain", "marked"
+rewarded = st.lists(st.tuples(st.sampled_from(["21+93", "11+11"]), st.sampled_from([PLAIN, MARKED, ""]), st.sampled_from([0.0, 0.5, 1.0, None])),
+                    min_size=1, max_size=40)  # fmt: skip
+
+
+@given(rewarded)
+def test_no_format_gains_by_being_right_more_often(drawn: list[tuple[str, str, float | None]]) -> None:
+    """At each problem all formats earn the same in the mean, and within a format differences are what they were."""
+    drawn = [(text, name, reward if name else 0.0) for text, name, reward in drawn]
+    problems, forms = [Problem("formats", text) for text, *_ in drawn], [name for _, name, _ in drawn]
+    rewards = [reward for *_, reward in drawn]
+    told = guarded(problems, forms, rewards, {}, 0.0)
+    for text in {text for text, *_ in drawn}:
+        means, values = [], {}
+        for name in (PLAIN, MARKED):
+            places = [at for at, one in enumerate(drawn) if one[:2] == (text, name) and one[2] is not None]
+            if places:
+                means.append(sum(told[at] or 0.0 for at in places) / len(places))
+                values[name] = [(told[at] or 0.0) - (rewards[at] or 0.0) for at in places]
+        assert means == pytest.approx([means[0]] * len(means)) if means else True
+        for shifts in values.values():
+            assert shifts == pytest.approx([shifts[0]] * len(shifts))
+    for at, (_, name, reward) in enumerate(drawn):
+        if not name or reward is None:
+            assert told[at] == reward, "malformed answers and abstentions stay as they were"
+
+
+def test_what_is_rarer_than_at_dusk_earns_more() -> None:
+    """A half each at dusk, three quarters and one quarter now: log(0.51 / 0.76) and log(0.51 / 0.26)."""
+    problems = [Problem("formats", text) for text in ("21+93", "11+11")]
+    usual = {"formats": {PLAIN: 0.5, MARKED: 0.5}}
+    told = guarded([*problems, *problems], [PLAIN, PLAIN, PLAIN, MARKED], [1.0, 0.0, 1.0, 0.0], usual, 2.0)
+    assert told == pytest.approx([1 - 0.7978, -0.7978, 1 - 0.7978, 1.3475], abs=1e-3)
+    told = guarded([problems[0]], ["worked"], [0.0], usual, 2.0)
+    assert told == pytest.approx([2 * math.log(0.01 / 1.01)]), "what dusk never wrote is held down, and not without end"
 
 
 def test_a_floor_refuses_a_collapse_and_nothing_else() -> None:

@@ -7,7 +7,7 @@ where answers have formats, near dusk's shares of them (`niche`).
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,12 +17,11 @@ from datasets import Dataset
 from peft.utils import get_peft_model_state_dict, set_peft_model_state_dict
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from sleepwake.diversity import effective_prompts, shares
+from sleepwake.diversity import effective_prompts
 from sleepwake.domains import tensors
 from sleepwake.domains.language import night_settings
-from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.filtered import Filtered
-from sleepwake.domains.language.learners import TextLearner
+from sleepwake.domains.language.niche import Shares, by_family, form, guarded, sampled_shares
 from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.domains.language.trainers import arguments, quiet, trained
@@ -34,8 +33,6 @@ from sleepwake.seeds import seed as derive
 TRAINERS: dict[str, tuple[Any, Any]] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
 RECALLED = 64
 """Lines a step of recall."""
-NICHE = 4.0
-"""Most that a rare format can multiply a reward by; its inverse is the least."""
 
 
 class Sampled:
@@ -63,7 +60,7 @@ class Sampled:
         judgements = mind.judge.judgements(material) if chosen.judging else []
         prompts = self._prompts(valid, easy, judgements, random.Random(derive(seed, "prompts")))
         before = dusk().learner if chosen.niche or (chosen.beta and chosen.anchor == "dusk") else learner
-        usual = formats_of(before, prompts, chosen.generations, chosen.temperature, derive(seed, "formats")) if chosen.niche else None
+        usual = sampled_shares(before, prompts, chosen.generations, chosen.temperature, derive(seed, "formats")) if chosen.niche else None
         reward = Reward(mind, usual, chosen.niche, derive(seed, "rewards"))
         twin = learner.copy()
         twin.train_only(fast=True)
@@ -130,6 +127,9 @@ class Sampled:
             "top_p": chosen.top_p,
             "max_steps": steps,
             "beta": chosen.beta,
+            **(
+                {"scale_rewards": "none"} if chosen.niche and chosen.type == "grpo" else {}
+            ),  # else noise in shares is made as large as rewards
             "shuffle_dataset": False,
             **({"use_vllm": True, "vllm_mode": "colocate"} if chosen.vllm else {}),
         }
@@ -141,12 +141,11 @@ class Reward:
     Args:
         mind: whose judge is asked.
         usual: dusk's shares of formats, by family; None where nothing is made of formats.
-        niche: exponent of the ratio of a format's share at dusk to its share now, which multiplies its rewards (after fitness sharing,
-            Goldberg & Richardson 1987: what is rare is worth more). An answer that earns nothing earns nothing in any format.
+        niche: weight of the guard of formats.
         seed: of the judge's draws.
     """
 
-    def __init__(self, mind: Mind, usual: Mapping[str, Mapping[str, float]] | None, niche: float, seed: int) -> None:
+    def __init__(self, mind: Mind, usual: Shares | None, niche: float, seed: int) -> None:
         self.mind, self.usual, self.niche, self.seed = mind, usual, niche, seed
         self.attempts: dict[Problem, list[str]] = {}
         self.rewarded: list[float] = []
@@ -166,21 +165,14 @@ class Reward:
         self.rewarded += [value for value in rewards if value is not None]
         forms = [form(self.mind.learner.families, problem, answer) for problem, answer in zip(asked, completions, strict=True)]
         self.shares.append(by_family(asked, forms))
-        given = [self._shared(problem.family, name, value) for problem, name, value in zip(asked, forms, rewards, strict=True)]
-        self.given += given
-        return given
+        self.given += rewards
+        return rewards if self.usual is None else guarded(asked, forms, rewards, self.usual, self.niche)
 
     def effective(self, generations: int) -> float:
         """The share of prompts whose attempts, so many in a row, earned different rewards."""
         groups = [self.given[at : at + generations] for at in range(0, len(self.given), generations)]
         told = [[value for value in group if value is not None] or [0.0] for group in groups]
         return round(effective_prompts(told), 6)
-
-    def _shared(self, family: str, name: str, value: float | None) -> float | None:
-        if self.usual is None or not value:
-            return value
-        ratio = (self.usual.get(family, {}).get(name, 0.0) + 0.01) / (self.shares[-1][family][name] + 0.01)
-        return value * float(min(NICHE, max(1 / NICHE, ratio**self.niche)))
 
     def facts(self) -> Facts:
         """Attempts, characters, mean reward; of families that have several formats, their shares at each step."""
@@ -190,31 +182,6 @@ class Reward:
         several = {family for shares in self.shares for family in shares if len(self.mind.learner.families[family].formats) > 1}
         formats = {family: [shares[family] for shares in self.shares if family in shares] for family in sorted(several)}
         return {**told, **({"formats": formats} if formats else {})}
-
-
-def form(families: Mapping[str, Family], problem: Problem, answer: str) -> str:
-    """The format of an answer; empty where it is malformed."""
-    family = families[problem.family]
-    return family.form(answer) if family.answer_formed(answer) else ""
-
-
-def by_family(problems: Sequence[Problem], forms: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Shares of the formats among the well-formed answers to each family's problems."""
-    told: dict[str, list[str]] = {}
-    for problem, name in zip(problems, forms, strict=True):
-        if name:
-            told.setdefault(problem.family, []).append(name)
-    return {family: {name: round(value, 4) for name, value in shares(names).items()} for family, names in told.items()}
-
-
-def formats_of(
-    learner: TextLearner, problems: Sequence[Problem], attempts: int, temperature: float, seed: int
-) -> dict[str, dict[str, float]]:
-    """The shares in which a learner's sampled answers to problems are written, by family."""
-    asked = list(dict.fromkeys(problems))
-    answers = learner.attempt(asked, (temperature,) * attempts, seed)
-    forms = [form(learner.families, problem, answer) for problem, given in zip(asked, answers, strict=True) for answer in given]
-    return by_family([problem for problem in asked for _ in range(attempts)], forms)
 
 
 def collected(problems: Sequence[Problem], answers: Sequence[str]) -> dict[Problem, list[str]]:

@@ -167,7 +167,6 @@ class Supervised(Settings):
     """Share of the accepted lines that are trained on: those with the largest gradients (Sleep, arXiv 2606.03979), and some at random."""
     chance: float = Field(0.2, ge=0, le=1)
     """Share of the kept lines that are drawn at random; used where keep is below 1."""
-
     tried: Tried = Tried()
     """Whether dreams must show on a copy that training on them improves anything."""
 
@@ -223,7 +222,8 @@ class Sampled(Settings):
     vllm: bool = False
     """Attempts are sampled by vLLM within the same process; it must be installed, on a GPU, and the learner be pretrained."""
     niche: float = Field(0.0, ge=0, le=4)
-    """Guard of formats: a reward is multiplied by (share of the answer's format at dusk / its share now) to this power. 0: no guard."""
+    """Guard of formats, 0: none. An attempt is measured by those at its problem that are written alike, and earns this much times log(share
+    of its format at dusk / share now); GRPO then divides no rewards by their spread."""
 
     @model_validator(mode="after")
     def _parts_are_whole(self) -> Self:
@@ -242,8 +242,7 @@ class Grpo(Sampled):
     type: Literal["grpo"]
     """Group-relative policy optimization (arXiv 2402.03300)."""
     filter: bool = False
-    """Attempts that earned what their group did in the mean, and so have no advantage, are left out of the passes, which cost less then
-    (DAPO, arXiv 2503.14476, samples others in their place). The divergence is taken over the rest."""
+    """Attempts that earned what their group did in the mean, and so have no advantage, are left out of the passes, which cost less then."""
 
 
 class Rloo(Sampled):
