@@ -14,8 +14,10 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from sleepwake import methods, mistakes
 from sleepwake.domains import DOMAINS
+from sleepwake.domains.language import challenger_settings as challengers
+from sleepwake.domains.language import consolidation_settings as consolidations
 from sleepwake.domains.language import judge_settings as judges
-from sleepwake.domains.language import night_settings as night
+from sleepwake.domains.language import rehearsal_settings as rehearsals
 from sleepwake.domains.language import settings as language
 from sleepwake.domains.language.combinations import check_together as check_language
 from sleepwake.domains.vision import dreamer_settings as dreamers
@@ -64,9 +66,9 @@ class VisionSleep(Sleep):
 class LanguageSleep(Sleep):
     """A language domain's night."""
 
-    rehearse: night.Rehearse = Field(default=night.Supervised())
+    rehearse: rehearsals.Rehearse = Field(default=rehearsals.Supervised())
     """How the learner trains on accepted attempts."""
-    consolidate: night.Consolidate = Field(default=night.Distil())
+    consolidate: consolidations.Consolidate = Field(default=consolidations.Distil())
     """How the night is folded into the lasting weights."""
 
 
@@ -199,7 +201,7 @@ class LanguageRecipe(Common):
     """The language model."""
     dreamer: language.Dreamer
     """What writes problems and attempts by night."""
-    challenger: night.Challenger
+    challenger: challengers.Challenger
     """What sets the practice."""
     judge: judges.Judge
     """What rewards attempts without ground truth."""

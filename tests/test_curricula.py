@@ -10,7 +10,7 @@ from days import contents
 from pydantic import TypeAdapter
 
 from sleepwake.domains import load_class
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import challenger_settings
 from sleepwake.domains.language.curricula import LEAST, SCORES, Curriculum, Tried, Uncertainty
 from sleepwake.domains.language.even import Even
 from sleepwake.domains.language.families import families
@@ -21,7 +21,7 @@ from sleepwake.roles import Guard, Mind
 
 FAMILIES = families(Guard(), ("copy", "sum"))
 KINDS = ("uncertainty", "learnability", "progress", "prioritised")
-CHOSEN = TypeAdapter(night_settings.Challenger)
+CHOSEN = TypeAdapter(challenger_settings.Challenger)
 
 
 class Known:

@@ -12,8 +12,8 @@ from sleepwake.domains.language import improvement
 from sleepwake.domains.language.characters import Characters
 from sleepwake.domains.language.domain import build
 from sleepwake.domains.language.improvement import improving
-from sleepwake.domains.language.night_settings import Tried
 from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.domains.language.rehearsal_settings import Tried
 from sleepwake.records import Verdicts
 
 

@@ -14,7 +14,7 @@ from transformers import GenerationConfig
 from sleepwake import recipe as recipes
 from sleepwake import session
 from sleepwake.domains import load_class
-from sleepwake.domains.language import judge_settings, night_settings, training
+from sleepwake.domains.language import challenger_settings, judge_settings, training
 from sleepwake.domains.language.challengers import Ladder
 from sleepwake.domains.language.characters import Characters
 from sleepwake.domains.language.codec import padded
@@ -224,7 +224,7 @@ def test_practice_keeps_the_newest() -> None:
 
 
 def ladder(**changes: Any) -> Ladder:
-    return Ladder(night_settings.Ladder(**changes), FAMILIES, 5)
+    return Ladder(challenger_settings.Ladder(**changes), FAMILIES, 5)
 
 
 def observed(one: Ladder, family: str, shares: dict[int, float]) -> None:

@@ -143,6 +143,24 @@ def test_where_nothing_tells_nothing_moves(dusk: Path) -> None:
     assert all(torch.equal(value, before[key]) for key, value in mind.learner.lasting_state().items())
 
 
+def test_attempts_end_where_the_recipe_says(dusk: Path) -> None:
+    """Problems of two digits are prompts of five tokens, with the beginning, the family and the sign."""
+    longest = {}
+    for said in ("longest=20", "longest=20, margin=1", "longest=3, margin=1"):
+        domain = made("grpo", f'sleep.rehearse={{type="grpo", steps=1, prompts=10, generations=8, easy=0, {said}}}')
+        mind = domain.mind()
+        mind.load(dusk)
+        told: list[int] = []
+        mind.judge.rewards = lambda attempts, seed, told=told: (
+            told.extend(len(line.answer) for line in attempts.lines) or [0.0] * len(attempts)
+        )
+        mind.judge._formed = lambda problem, answer: True
+        rehearsed(domain, mind)
+        longest[said] = max(told)
+    assert longest["longest=20"] > 6, "after so short a day some run on"
+    assert (longest["longest=20, margin=1"], longest["longest=3, margin=1"]) == (6, 3)
+
+
 def test_trainers_are_let_go(dusk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a GPU a model a round that stays would fill its memory; the last one may stay until the next one ends."""
     domain, run = made("grpo", "sleep.rehearse.steps=1"), weakref.WeakSet[Any]()

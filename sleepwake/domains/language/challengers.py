@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sleepwake.domains import tensors
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import challenger_settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.practice import Practice
 from sleepwake.domains.language.problems import Batch, Challenge
@@ -24,7 +24,7 @@ class Ladder:
         practice: accepted lines.
     """
 
-    def __init__(self, chosen: night_settings.Rungs | night_settings.Even, families: Mapping[str, Family], first: int) -> None:
+    def __init__(self, chosen: challenger_settings.Rungs | challenger_settings.Even, families: Mapping[str, Family], first: int) -> None:
         self.settings: Any = chosen
         self.families, self.first = families, first
         self.levels: dict[str, int] = {}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import consolidation_settings
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Line
 from sleepwake.domains.language.rehearsal import easy_lines
@@ -72,7 +72,7 @@ class Lesson:
 class Distil:
     """Soft-target distillation of one night."""
 
-    def __init__(self, chosen: night_settings.Distilling, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: consolidation_settings.Distilling, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
     def consolidate(self, mind: Mind, dusk: Mind, seed: int) -> Facts:

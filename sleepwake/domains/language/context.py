@@ -7,7 +7,7 @@ dreams with its context at hand. Families that it knows without a context are re
 from collections.abc import Sequence
 from random import Random
 
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import consolidation_settings
 from sleepwake.domains.language.distillation import word
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Challenge, Line
@@ -19,7 +19,7 @@ from sleepwake.seeds import seed as derive
 class Absorb:
     """Folds all contexts of a day into the weights, and takes them away."""
 
-    def __init__(self, chosen: night_settings.Absorb, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: consolidation_settings.Absorb, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
     def consolidate(self, mind: Mind, dusk: Mind, seed: int) -> Facts:

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 from sleepwake.domains import tensors
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import challenger_settings
 from sleepwake.domains.language.challengers import of_level, practised
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.novelty import copies
@@ -72,7 +72,7 @@ class Curriculum:
         practice: accepted lines.
     """
 
-    def __init__(self, chosen: night_settings.Curriculum, families: Mapping[str, Family], first: int) -> None:
+    def __init__(self, chosen: challenger_settings.Curriculum, families: Mapping[str, Family], first: int) -> None:
         self.settings, self.families, self.first = chosen, families, first
         self.tried: dict[str, dict[int, Tried]] = {}
         self.levels: dict[str, int] = {}
@@ -104,7 +104,7 @@ class Curriculum:
     def _weights(self, family: str, levels: Sequence[int]) -> dict[int, float]:
         tried = self.tried[family]
         scores = {level: self.score(family, level) if level in tried else 1.0 for level in levels}
-        if not isinstance(self.settings, night_settings.Prioritised):
+        if not isinstance(self.settings, challenger_settings.Prioritised):
             return {level: LEAST + value for level, value in scores.items()}
         ranked = sorted(levels, key=lambda level: -scores[level])
         by_rank = {level: (place + 1) ** (-1 / self.settings.temperature) for place, level in enumerate(ranked)}
@@ -162,9 +162,9 @@ class Uncertainty(Curriculum):
         close: by family and level, the share of its last round's problems that were near-copies of earlier ones.
     """
 
-    settings: night_settings.Uncertainty
+    settings: challenger_settings.Uncertainty
 
-    def __init__(self, chosen: night_settings.Uncertainty, families: Mapping[str, Family], first: int) -> None:
+    def __init__(self, chosen: challenger_settings.Uncertainty, families: Mapping[str, Family], first: int) -> None:
         super().__init__(chosen, families, first)
         self.archive: dict[str, list[str]] = {}
         self.close: dict[str, dict[str, float]] = {}

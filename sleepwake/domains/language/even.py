@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import challenger_settings
 from sleepwake.domains.language.challengers import Ladder, of_level, practised
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.problems import Batch, Challenge
@@ -19,7 +19,7 @@ class Even(Ladder):
         practice: accepted lines.
     """
 
-    def __init__(self, chosen: night_settings.Even, families: Mapping[str, Family], first: int) -> None:
+    def __init__(self, chosen: challenger_settings.Even, families: Mapping[str, Family], first: int) -> None:
         super().__init__(chosen, families, chosen.level)
         self.levels = dict.fromkeys(families, chosen.level)
 

@@ -19,8 +19,9 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from sleepwake.diversity import effective_prompts
 from sleepwake.domains import tensors
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import rehearsal_settings
 from sleepwake.domains.language.filtered import Filtered
+from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.niche import Shares, by_family, form, guarded, sampled_shares
 from sleepwake.domains.language.problems import Batch, Problem, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
@@ -41,7 +42,7 @@ class Sampled:
     The copy matters: TRL replaces `forward` on the model that it trains, and adds a reference adapter.
     """
 
-    def __init__(self, chosen: night_settings.Sampled, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: rehearsal_settings.Sampled, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
         if chosen.vllm and find_spec("vllm") is None:
             raise RecipeError("sleep.rehearse.vllm: vLLM is not installed here", "sleep.rehearse.vllm = false")
@@ -74,7 +75,7 @@ class Sampled:
             trainer = made(
                 model=twin.model,
                 reward_funcs=reward.reward,
-                args=config(**self._arguments(folder, rate, seed, learner.device)),
+                args=config(**self._arguments(folder, rate, seed, learner.device, self._longest(learner, rows))),
                 train_dataset=Dataset.from_list(rows),
                 processing_class=learner.codec.tokenizer,
             )
@@ -108,7 +109,17 @@ class Sampled:
         pools = [(pool, n) for pool, n in ((easy, easy_n), (judgements, judge_n), (valid, chosen.prompts - easy_n - judge_n)) if n]
         return [problem for _ in range(chosen.steps) for pool, n in pools for problem in draws.choices(pool, k=n)]
 
-    def _arguments(self, folder: str, rate: float, seed: int, device: torch.device) -> dict[str, Any]:
+    def _longest(self, learner: TextLearner, rows: Sequence[dict[str, str]]) -> int:
+        """Most tokens of an attempt: one that runs on makes the rows of all others as long."""
+        chosen = self.settings
+        prompts = {row["prompt"] for row in rows}
+        return (
+            min(chosen.longest, chosen.margin + max(len(learner.codec.encode(text)) for text in prompts))
+            if chosen.margin
+            else chosen.longest
+        )
+
+    def _arguments(self, folder: str, rate: float, seed: int, device: torch.device, longest: int) -> dict[str, Any]:
         chosen = self.settings
         steps, parts = self._steps, chosen.minibatches * chosen.accumulate
         return {
@@ -122,7 +133,7 @@ class Sampled:
             "steps_per_generation": parts,
             "num_generations": chosen.generations,
             "num_iterations": chosen.passes,
-            "max_completion_length": chosen.longest,
+            "max_completion_length": longest,
             "temperature": chosen.temperature,
             "top_p": chosen.top_p,
             "max_steps": steps,

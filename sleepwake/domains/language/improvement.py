@@ -8,7 +8,7 @@ model write more of the kind (ReST-EM).
 from collections.abc import Sequence
 from random import Random
 
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import rehearsal_settings
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.likelihood import chosen as likely
 from sleepwake.domains.language.likelihood import over_answers
@@ -21,7 +21,7 @@ HELD = 0.2
 
 
 def improving(
-    learner: TextLearner, dreams: Sequence[Line], known: Sequence[Line], chosen: night_settings.Tried, rate: float, seed: int
+    learner: TextLearner, dreams: Sequence[Line], known: Sequence[Line], chosen: rehearsal_settings.Tried, rate: float, seed: int
 ) -> tuple[list[Line], Facts]:
     """The dreams of groups that paid and those held back, in order; where none paid, none.
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
 from sleepwake.domains import tensors
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import challenger_settings
 from sleepwake.domains.language.challengers import Ladder, practised
 from sleepwake.domains.language.codec import Codec
 from sleepwake.domains.language.dreamers import shuffled
@@ -48,7 +48,7 @@ class Learned(Ladder):
         archive: the newest problems set, by family, oldest first.
     """
 
-    def __init__(self, chosen: night_settings.Learned, families: Mapping[str, Family], first: int) -> None:
+    def __init__(self, chosen: challenger_settings.Learned, families: Mapping[str, Family], first: int) -> None:
         super().__init__(chosen, families, first)
         self.adapter: dict[str, Tensor] = {}
         self.archive: dict[str, list[str]] = {}

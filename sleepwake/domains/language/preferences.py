@@ -9,7 +9,7 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
 from sleepwake.domains import tensors
-from sleepwake.domains.language import night_settings
+from sleepwake.domains.language import rehearsal_settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Batch, Line, Problem
@@ -51,7 +51,7 @@ def easy_pairs(lines: Sequence[Line], draws: random.Random) -> list[Pair]:
 class Compared:
     """A few steps a round, on a copy of the learner, whose weights are then copied back; the reference is the learner as it began."""
 
-    def __init__(self, chosen: night_settings.Dpo | night_settings.Kto, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: rehearsal_settings.Dpo | rehearsal_settings.Kto, levels: int, problem_weight: float) -> None:
         self.settings, self.levels = chosen, levels
 
     def rehearse(
@@ -86,7 +86,7 @@ class Compared:
                 "train_dataset": Dataset.from_list(rows),
                 "processing_class": learner.codec.tokenizer,
             }
-            if isinstance(chosen, night_settings.Dpo):
+            if isinstance(chosen, rehearsal_settings.Dpo):
                 weights = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, chosen.imitate]} if chosen.imitate else {}
                 trained(DPOTrainer(args=DPOConfig(**said, **weights), **given))
             else:
@@ -98,6 +98,6 @@ class Compared:
     def _row(self, learner: TextLearner, pair: Pair, good: bool) -> dict[str, Any]:
         problem, better, worse = pair
         asked = learner.prompt(problem)
-        if isinstance(self.settings, night_settings.Dpo):
+        if isinstance(self.settings, rehearsal_settings.Dpo):
             return {"prompt": asked, "chosen": better, "rejected": worse}
         return {"prompt": asked, "completion": better if good else worse, "label": good}

@@ -5,7 +5,7 @@ far.
 from collections.abc import Callable, Sequence
 from random import Random
 
-from sleepwake.domains.language import importance, night_settings
+from sleepwake.domains.language import importance, rehearsal_settings
 from sleepwake.domains.language.improvement import improving
 from sleepwake.domains.language.problems import Batch, Challenge, Line
 from sleepwake.records import Facts, Verdicts
@@ -34,7 +34,7 @@ class Supervised:
     place of the truth).
     """
 
-    def __init__(self, chosen: night_settings.Supervised, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: rehearsal_settings.Supervised, levels: int, problem_weight: float) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
     def rehearse(
