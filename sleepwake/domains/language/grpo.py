@@ -31,7 +31,11 @@ from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
 
-TRAINERS: dict[str, tuple[Any, Any]] = {"grpo": (GRPOConfig, GRPOTrainer), "rloo": (RLOOConfig, RLOOTrainer)}
+TRAINERS: dict[str, tuple[Any, Any]] = {
+    "grpo": (GRPOConfig, GRPOTrainer),
+    "filtered": (GRPOConfig, Filtered),
+    "rloo": (RLOOConfig, RLOOTrainer),
+}
 RECALLED = 64
 """Lines a step of recall."""
 
@@ -69,8 +73,7 @@ class Sampled:
             if chosen.beta and learner.settings.fast == "full":
                 (before if chosen.anchor == "dusk" else learner).lasting.save_pretrained(folder)
                 twin.lasting.config._name_or_path = folder  # where TRL looks for the policy that its KL divergence is taken to
-            config, made = TRAINERS[chosen.type]
-            made = Filtered if getattr(chosen, "filter", False) else made
+            config, made = TRAINERS["filtered" if getattr(chosen, "filter", False) else chosen.type]
             rows = [{"prompt": learner.prompt(problem), "family": problem.family, "text": problem.text} for problem in prompts]
             trainer = made(
                 model=twin.model,
@@ -112,12 +115,9 @@ class Sampled:
     def _longest(self, learner: TextLearner, rows: Sequence[dict[str, str]]) -> int:
         """Most tokens of an attempt: one that runs on makes the rows of all others as long."""
         chosen = self.settings
-        prompts = {row["prompt"] for row in rows}
-        return (
-            min(chosen.longest, chosen.margin + max(len(learner.codec.encode(text)) for text in prompts))
-            if chosen.margin
-            else chosen.longest
-        )
+        if not chosen.margin:
+            return chosen.longest
+        return min(chosen.longest, chosen.margin + max(len(learner.codec.encode(text)) for text in {row["prompt"] for row in rows}))
 
     def _arguments(self, folder: str, rate: float, seed: int, device: torch.device, longest: int) -> dict[str, Any]:
         chosen = self.settings
@@ -138,9 +138,8 @@ class Sampled:
             "top_p": chosen.top_p,
             "max_steps": steps,
             "beta": chosen.beta,
-            **(
-                {"scale_rewards": "none"} if chosen.niche and chosen.type == "grpo" else {}
-            ),  # else noise in shares is made as large as rewards
+            # where all attempts earn the same, GRPO would make the noise in shares of formats as large as rewards
+            **({"scale_rewards": "none"} if chosen.niche and chosen.type == "grpo" else {}),
             "shuffle_dataset": False,
             **({"use_vllm": True, "vllm_mode": "colocate"} if chosen.vllm else {}),
         }
