@@ -21,7 +21,7 @@ from sleepwake.domains.language.codec import padded
 from sleepwake.domains.language.domain import Language, build
 from sleepwake.domains.language.families import Family, families
 from sleepwake.domains.language.generation import complete
-from sleepwake.domains.language.judges import Asked, agreements
+from sleepwake.domains.language.judges import Asked, Metamorphic, agreements
 from sleepwake.domains.language.memory import Rewritten
 from sleepwake.domains.language.monitors import goodhart, of_round
 from sleepwake.domains.language.practice import Practice
@@ -147,6 +147,19 @@ def test_a_judge_with_malformed_answers_abstains() -> None:
 
 
 # ----------------------------------------------------------------------------------------------------- text, tokens, generation
+
+
+def test_a_snapshot_is_asked_about_a_part_once_and_a_new_one_again() -> None:
+    """Of 1234: 12 and 34, 1 and 234."""
+    judge = Metamorphic(judge_settings.Metamorphic(), FAMILIES, GUARD, lambda: None)  # type: ignore[arg-type, return-value]
+    asked: list[Problem] = []
+    attempts = Batch((Line(Problem("copy", "1234"), "1234"), Line(Problem("copy", "1234"), "4321")))
+    for heard in (4, 0, 4):
+        if heard:
+            judge.snapshot = type("Solver", (), {"answer": lambda _, problems: asked.extend(problems) or truth(problems)})()
+        before = len(asked)
+        assert judge.rewards(attempts, 1) == [1.0, 0.0]
+        assert len(asked) - before == len(set(asked[before:])) == heard
 
 
 def test_encode_is_what_the_tokenizer_does() -> None:

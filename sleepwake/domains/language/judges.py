@@ -160,12 +160,16 @@ class Asked(Opinions):
 
 
 class Metamorphic(Asked):
-    """An attempt must agree with a frozen snapshot's own answers to easier parts of the problem (see `relations`)."""
+    """An attempt must agree with a frozen snapshot's own answers to easier parts of the problem (see `relations`).
+
+    A trainer that samples asks about the same problems again and again, so answers are kept as long as the snapshot is.
+    """
 
     def __init__(
         self, chosen: judge_settings.Metamorphic, families: Mapping[str, Family], guard: Guard, fresh: Callable[[], TextLearner]
     ) -> None:
         super().__init__(families, chosen.threshold, fresh)
+        self.answered: tuple[TextLearner | None, dict[Problem, str]] = (None, {})
 
     def can_tell(self, problem: Problem) -> bool:
         """Whether it has easier parts."""
@@ -173,7 +177,17 @@ class Metamorphic(Asked):
 
     def rewards(self, attempts: Batch, seed: int) -> Rewards:
         """Share of the problem's relations that hold."""
-        return agreements(self.families, attempts, self.asked().answer)
+        return agreements(self.families, attempts, self._answer)
+
+    def _answer(self, problems: Sequence[Problem]) -> list[str]:
+        """The snapshot's answers; each problem is asked once."""
+        snapshot = self.asked()
+        if self.answered[0] is not snapshot:
+            self.answered = (snapshot, {})
+        answers = self.answered[1]
+        new = [problem for problem in dict.fromkeys(problems) if problem not in answers]
+        answers.update(zip(new, snapshot.answer(new), strict=True))
+        return [answers[problem] for problem in problems]
 
 
 class Majority(Opinions):
