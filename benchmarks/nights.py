@@ -27,17 +27,16 @@ FRESH = 'sleep.consolidate={type="seed", larger={width=160, layers=4, heads=4}, 
 LORA = 'learner.fast="lora"'
 CLIMB, TWO = "language/frontier-grpo", ("policy.nights=2",)
 SUPERVISED = ('sleep.rehearse={type="supervised", easy=0.3}', "dreamer.attempts=5")
-EQUAL = ("policy.nights=0", "wake.steps=13060")
-"""Two nights of seed 0 count 0.994 M tokens in rehearsal and 0.407 M in consolidation (`tokens` of the journal's stages). In rehearsal an
-attempt counts once, and is trained on in three passes with a problem as long as itself before it: six times as many, 6.37 M with
-consolidation (generous: recalled lines are among them, which are trained on once; but attempts are also sampled and read by a reference). A
-step by day is 64 lines of 9 tokens: 11,060 steps beside the day's 2,000. The nights' seconds would give 12,150."""
+EQUAL = ("policy.nights=0", "wake.steps=9400")
+"""Two nights of seed 0 take 180 seconds (sampling, judging and probes among them) where the day's 2,000 steps take 49: as long as 7,350 more.
+By tokens that pass through the network in training it would be 4,930: 0.35 of 0.87 M sampled ones, three times, each with a prompt as long;
+0.55 M recalled, 0.46 M consolidated; a step by day is 64 lines of 9."""
 REPLAYED = (
     'wake.replay={type="exact"}',
     'sleep.stages=["consolidate"]',
-    'sleep.consolidate={type="distil", rate=3e-4, lines="stored", steps=3686}',
+    'sleep.consolidate={type="distil", rate=3e-4, lines="stored", steps=2450}',
 )
-"""Nights on stored lines of the day alone, by their own answers and dusk's word: half of those tokens a night, 96 lines of 9 a step."""
+"""Nights on stored lines of the day alone, by their own answers and dusk's word: half of that time a night, 96 lines of 9 a step."""
 ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "grpo": (CLIMB, ()),
     "grpo: supervised": (CLIMB, SUPERVISED),
