@@ -1,6 +1,7 @@
 """Characters a second of rehearsal by GRPO beside a bare GRPOTrainer with the same model, problems and batch, in alternating blocks.
 
-    python benchmarks/rehearsal_speed.py
+    python benchmarks/rehearsal_speed.py            # the same attempts trained on by both
+    python benchmarks/rehearsal_speed.py --filter   # rehearsal leaves idle ones out of its passes, as the recipe has it
 
 The bare trainer is what a user of TRL would write: the model, the same rewards, nothing deterministic. Rehearsal does all that a round
 does: easy problems, verdicts on what was sampled; recall, which the bare trainer has not, is left out. What the judge takes is left out
@@ -35,9 +36,11 @@ def main() -> None:
     """Alternate, print medians and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--blocks", type=int, default=5)
+    parser.add_argument("--filter", action="store_true", help="rehearsal leaves out attempts that have no advantage")
     parser.add_argument("--deterministic", action="store_true", help="the bare trainer too")
     args = parser.parse_args()
-    domain = build(recipes.load(find("language/frontier-grpo"), ["wake.steps=600", "sleep.rehearse.recall=0"], 100), "cpu", ())
+    changes = ["wake.steps=600", "sleep.rehearse.recall=0", f"sleep.rehearse.filter={str(args.filter).lower()}"]
+    domain = build(recipes.load(find("language/frontier-grpo"), changes, 100), "cpu", ())
     mind, task = domain.mind(), domain.tasks[0]
     mind.learner.open(task, 1)
     mind.learner.learn(task, domain.examples(task), None, 1)
@@ -79,7 +82,8 @@ def main() -> None:
         with quiet(), tensors.seeded(seed, mind.learner.device), tempfile.TemporaryDirectory() as folder:
             twin.lasting.save_pretrained(folder)
             twin.lasting.config._name_or_path = folder
-            settings = GRPOConfig(**domain.rehearsal._arguments(folder, 1.0, seed, mind.learner.device))  # type: ignore[attr-defined]
+            longest = domain.rehearsal._longest(mind.learner, rows)  # type: ignore[attr-defined]
+            settings = GRPOConfig(**domain.rehearsal._arguments(folder, 1.0, seed, mind.learner.device, longest))  # type: ignore[attr-defined]
             trained(GRPOTrainer(model=twin.model, reward_funcs=asked.reward, args=settings, train_dataset=Dataset.from_list(rows),
                                 processing_class=mind.learner.codec.tokenizer))  # fmt: skip
         return int(asked.facts()["tokens"])  # type: ignore[call-overload, no-any-return]
