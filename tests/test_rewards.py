@@ -117,7 +117,7 @@ def test_filtered_attempts_would_have_moved_nothing(minibatches: int, dusk: Path
 
 @pytest.mark.parametrize("fast", ["full", "lora"])
 def test_where_all_attempts_tell_something_filtering_changes_nothing(fast: str) -> None:
-    """Divergence, two passes, and two reference policies."""
+    """Divergence, three passes, and two reference policies."""
     ends: list[dict[str, torch.Tensor]] = []
     for filtered in ("true", "false"):
         changes = (f"sleep.rehearse.filter={filtered}", "sleep.rehearse.passes=3", "sleep.rehearse.beta=0.5", "sleep.rehearse.steps=2")
