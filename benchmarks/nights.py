@@ -11,7 +11,10 @@ has them: compare runs made beside each other only.
 import argparse
 import json
 import os
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from sleepwake import session
@@ -80,9 +83,14 @@ TO = 12
 """Highest level that is sampled: a level of three families costs 307,200 samples, and nothing above was in reach before."""
 
 
+def place(arm: Arm) -> Path:
+    """Where the sweep puts an arm's run."""
+    return RUNS / f"{arm.recipe.replace('/', '-')}-{arm.seed}-{arm.key[:6]}"
+
+
 def measure(name: str, arm: Arm, tell: Any) -> None:
     """Measure an arm's boundary once, from the run's folder."""
-    folder = RUNS / f"{arm.recipe.replace('/', '-')}-{arm.seed}-{arm.key[:6]}"
+    folder = place(arm)
     if not folder.exists() or any(line["recipe_sha256"] == arm.key for line in read_ledger(BOUNDARY)):
         return
     few = name.startswith("echo")
@@ -135,6 +143,28 @@ def beyond(name: str, line: dict[str, Any]) -> list[str]:
     return told
 
 
+def reached(events: Sequence[dict[str, Any]], level: int = 16) -> float | None:
+    """Seconds from a run's start to the first morning at which every family's frontier was so high."""
+    times = [datetime.fromisoformat(event["timing"]["at"]) for event in events]
+    for event, at in zip(events, times, strict=True):
+        if event.get("what") == "frontier" and event["when"] == "morning" and min(event["frontier"].values()) >= level:
+            return (at - times[0]).total_seconds()
+    return None
+
+
+def formats(events: Sequence[dict[str, Any]]) -> str | None:
+    """Mean shares of formats in the first and in the last eight steps of each round, and the largest share of any step."""
+    rounds = [event["facts"]["formats"] for event in events if event.get("stage") == "rehearse" and event["facts"].get("formats")]
+    told = []
+    for steps in (steps for families in rounds for steps in families.values()):
+        names = sorted({name for step in steps for name in step})
+        ends = [
+            ", ".join(f"{name} {fmean(step.get(name, 0.0) for step in part):.2f}" for name in names) for part in (steps[:8], steps[-8:])
+        ]
+        told.append(f"{ends[0]} -> {ends[1]}; largest {max(max(step.values()) for step in steps):.2f}")
+    return "; ".join(told) or None
+
+
 def main() -> None:
     """Run what is missing, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -167,6 +197,12 @@ def main() -> None:
             "\n" + "| --- " * 8 + "|"
         )
         print("\n".join(told))
+    journals = {arm: session.committed(place(arm)) for arms in wanted.values() for arm in arms if place(arm).exists()}
+    for arm, events in journals.items():  # where the runs' folders still lie here
+        if (seconds := reached(events)) is not None:
+            print(f"{arm.name} seed {arm.seed}: every frontier at 16 or more after {seconds:.0f} s")
+        if shares := formats(events):
+            print(f"{arm.name} seed {arm.seed}: {shares}")
     if told := [in_context(runs[arm.key]) for arm in wanted.get("in context", ()) if arm.key in runs]:
         print("\n| seed | in context | after the night | at the end | look-ups at the end |\n" + "| --- " * 5 + "|")
         print("\n".join(told))

@@ -87,7 +87,7 @@ def test_no_format_gains_by_being_right_more_often(drawn: list[tuple[str, str, f
     drawn = [(text, name, reward if name else 0.0) for text, name, reward in drawn]
     problems, forms = [Problem("formats", text) for text, *_ in drawn], [name for _, name, _ in drawn]
     rewards = [reward for *_, reward in drawn]
-    told = guarded(problems, forms, rewards, {}, 0.0)
+    told = guarded(problems, forms, rewards, by_family(problems, forms), {}, 0.0)
     for text in {text for text, *_ in drawn}:
         means, values = [], {}
         for name in (PLAIN, MARKED):
@@ -107,9 +107,10 @@ def test_what_is_rarer_than_at_dusk_earns_more() -> None:
     """A half each at dusk, three quarters and one quarter now: log(0.51 / 0.76) and log(0.51 / 0.26)."""
     problems = [Problem("formats", text) for text in ("21+93", "11+11")]
     usual = {"formats": {PLAIN: 0.5, MARKED: 0.5}}
-    told = guarded([*problems, *problems], [PLAIN, PLAIN, PLAIN, MARKED], [1.0, 0.0, 1.0, 0.0], usual, 2.0)
+    asked, forms = [*problems, *problems], [PLAIN, PLAIN, PLAIN, MARKED]
+    told = guarded(asked, forms, [1.0, 0.0, 1.0, 0.0], by_family(asked, forms), usual, 2.0)
     assert told == pytest.approx([1 - 0.7978, -0.7978, 1 - 0.7978, 1.3475], abs=1e-3)
-    told = guarded([problems[0]], ["worked"], [0.0], usual, 2.0)
+    told = guarded([problems[0]], ["worked"], [0.0], {"formats": {"worked": 1.0}}, usual, 2.0)
     assert told == pytest.approx([2 * math.log(0.01 / 1.01)]), "what dusk never wrote is held down, and not without end"
 
 

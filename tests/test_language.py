@@ -146,9 +146,6 @@ def test_a_judge_with_malformed_answers_abstains() -> None:
     assert agreements(FAMILIES, attempt, lambda problems: [""] * len(problems)) == [None]
 
 
-# ----------------------------------------------------------------------------------------------------- text, tokens, generation
-
-
 def test_a_snapshot_is_asked_about_a_part_once_and_a_new_one_again() -> None:
     """Of 1234: 12 and 34, 1 and 234."""
     judge = Metamorphic(judge_settings.Metamorphic(), FAMILIES, GUARD, lambda: None)  # type: ignore[arg-type, return-value]
@@ -160,6 +157,9 @@ def test_a_snapshot_is_asked_about_a_part_once_and_a_new_one_again() -> None:
         before = len(asked)
         assert judge.rewards(attempts, 1) == [1.0, 0.0]
         assert len(asked) - before == len(set(asked[before:])) == heard
+
+
+# ----------------------------------------------------------------------------------------------------- text, tokens, generation
 
 
 def test_encode_is_what_the_tokenizer_does() -> None:

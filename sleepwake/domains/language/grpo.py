@@ -176,7 +176,7 @@ class Reward:
         forms = [form(self.mind.learner.families, problem, answer) for problem, answer in zip(asked, completions, strict=True)]
         self.shares.append(by_family(asked, forms))
         self.given += rewards
-        return rewards if self.usual is None else guarded(asked, forms, rewards, self.usual, self.niche)
+        return rewards if self.usual is None else guarded(asked, forms, rewards, self.shares[-1], self.usual, self.niche)
 
     def effective(self, generations: int) -> float:
         """The share of prompts whose attempts, so many in a row, earned different rewards."""

@@ -185,7 +185,7 @@ class Metamorphic(Asked):
         if self.answered[0] is not snapshot:
             self.answered = (snapshot, {})
         answers = self.answered[1]
-        new = [problem for problem in dict.fromkeys(problems) if problem not in answers]
+        new = [problem for problem in problems if problem not in answers]
         answers.update(zip(new, snapshot.answer(new), strict=True))
         return [answers[problem] for problem in problems]
 

@@ -41,7 +41,7 @@ def sampled_shares(
 
 
 def guarded(
-    problems: Sequence[Problem], forms: Sequence[str], rewards: Sequence[float | None], usual: Shares, weight: float
+    problems: Sequence[Problem], forms: Sequence[str], rewards: Sequence[float | None], now: Shares, usual: Shares, weight: float
 ) -> list[float | None]:
     """Rewards that favour no format.
 
@@ -53,6 +53,7 @@ def guarded(
         problems: one for each attempt.
         forms: the attempts' formats, empty for malformed ones.
         rewards: None where the judge abstains.
+        now: shares among these attempts, as `by_family` counts them.
         usual: dusk's shares.
         weight: of the divergence.
 
@@ -60,7 +61,6 @@ def guarded(
         Of well-formed attempts the reward, less its format's mean at the problem, plus the mean of all formats, plus the pull to usual
         shares; others as they were.
     """
-    now = by_family(problems, forms)
     alike: dict[tuple[Problem, str], list[float]] = {}
     for problem, name, reward in zip(problems, forms, rewards, strict=True):
         if name and reward is not None:
