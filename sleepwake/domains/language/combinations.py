@@ -133,7 +133,7 @@ def check_growth(learner: Characters, challenger: Any, consolidate: Any) -> None
     Raises:
         ValueError: with what is wrong and the line to write.
     """
-    if consolidate.lines == "stored":
+    if consolidate.lines != "written":
         raise ValueError('sleep.consolidate.lines: a larger learner is taught by what the smaller one writes; write lines = "written"')
     larger = consolidate.larger
     alike = f"{{ width = {learner.width}, heads = {learner.heads}, expansion = {learner.expansion}, layers = {learner.layers + 2} }}"

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from sleepwake.domains.language import consolidation_settings
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.problems import Line
+from sleepwake.domains.language.problems import Batch, Line
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.records import Facts
 from sleepwake.roles import Mind
@@ -81,6 +81,10 @@ class Distil:
         night = learner.copy()
         known = {name: dusk.challenger.levels.get(name, self.levels + 1) - 1 for name in learner.known}
         old = mind.memory.lines() if chosen.lines == "stored" else easy_lines(dusk, self.levels, derive(seed, "easy"))
+        if chosen.lines == "judged":
+            dusk.judge.ask(dusk.learner)
+            said = dusk.judge.verdicts(Batch(tuple(old)), derive(seed, "verdicts"))
+            old = [line for line, reward in zip(old, said.rewards, strict=True) if reward is None or reward >= said.threshold]
         new: list[Line] = []
         for line in mind.challenger.practice.all():
             family = line.problem.family

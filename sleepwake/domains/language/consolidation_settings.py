@@ -22,9 +22,10 @@ class Distilling(Settings):
     hard: float = Field(0.5, ge=0, le=1)
     """Weight of a line's answer in the loss, against the teacher's word. Without it gradients are all but zero, and
     AdamW, which scales them up, drifts."""
-    lines: Literal["written", "stored"] = "written"
-    """Where lines of the day's levels come from: dusk's learner writes and answers them, or wake.replay = { type = "exact" } has kept them;
-    stored, and without rounds, a night holds nothing that the model made itself."""
+    lines: Literal["written", "judged", "stored"] = "written"
+    """Where lines of the day's levels come from: dusk's learner writes and answers them; the same, without those that its judge rejects, so
+    that a learner which is not sure of its days isn't taught its own errors; or wake.replay = { type = "exact" } has kept them: then, and
+    without rounds, a night holds nothing that the model made itself."""
 
 
 class Distil(Distilling):
