@@ -66,6 +66,7 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "LoRA: merged by TIES, half of it": ("language/judges", (LORA, 'sleep.consolidate={type="merge", how="ties", density=0.5}')),
     "LoRA: merged by DARE, half of it": ("language/judges", (LORA, 'sleep.consolidate={type="merge", how="dare_linear", density=0.5}')),
     "seeding": ("language/seeding", ()),
+    "seeding: three nights": ("language/seeding", ("policy.nights=3",)),
     "seeding: fresh weights": ("language/seeding", (FRESH,)),
     "seeding: none": ("language/seeding", ('sleep.consolidate={type="distil"}',)),
     "echo": ("language/echo-chamber", ()),
