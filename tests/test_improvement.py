@@ -1,5 +1,6 @@
 """Dreams that are tried on a copy of the learner."""
 
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -79,6 +80,24 @@ def test_accepted_lines_wait_until_there_are_enough(found: int, told: dict[str, 
     mind.challenger.practice.add("copy", 2, [Line(Problem("copy", str(n)), str(n)) for n in range(10, 40)])
     _, _, facts = domain.rehearsal.rehearse(mind, lambda: mind, Batch(accepted), Verdicts((1.0,) * found, ("",) * found), 1.0, 1)
     assert {name: facts.get(name) for name in told} == told
+
+
+@pytest.mark.parametrize(("balance", "share"), [(0.0, 0.1), (0.5, 0.25), (1.0, 0.5)])
+def test_families_are_drawn_as_evenly_as_is_asked(balance: float, share: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two lines of a slow family beside eighteen: by hand, 2 x 2 ** -b / (2 x 2 ** -b + 18 x 18 ** -b); of 4,000 draws within 0.03."""
+    changes = ["sleep.rehearse.fresh=1", "sleep.rehearse.easy=0", f"sleep.rehearse.balance={balance}"]
+    domain = build(recipes.load(recipebook.find("language/tiny"), changes, 100), "cpu", ())
+    accepted = [Line(Problem("reverse", "12"), "21"), Line(Problem("reverse", "13"), "31"), *lines(18, 4, right=True)]
+    mind, drawn = domain.mind(), []
+
+    def noted(draw: Callable[[int], Sequence[Line]], *_: object) -> dict[str, int]:
+        while len(drawn) < 4000:
+            drawn.extend(draw(len(drawn)))
+        return {"samples": 0, "tokens": 0}
+
+    monkeypatch.setattr(mind.learner, "practise", noted)
+    domain.rehearsal.rehearse(mind, lambda: mind, Batch(tuple(accepted)), Verdicts((1.0,) * 20, ("",) * 20), 1.0, 1)
+    assert sum(line.problem.family == "reverse" for line in drawn) / len(drawn) == pytest.approx(share, abs=0.03)
 
 
 def rehearsal(monkeypatch: pytest.MonkeyPatch, *changes: str, easy: list[Line], paying: bool = True) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 far.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
 
@@ -27,6 +28,12 @@ def easy_lines(mind: Mind, levels: int, seed: int) -> list[Line]:
     challenges = [Challenge(family, level, EASY) for family in mind.learner.known for level in range(1, levels + 1)]
     found: list[Line] = mind.dreamer.answered(challenges, mind.learner, seed)
     return found
+
+
+def chances(lines: Sequence[Line], balance: float) -> list[float]:
+    """A weight for each line: its family's number of lines to the power of -balance, so 0 favours no line and 1 no family."""
+    counts = Counter(line.problem.family for line in lines)
+    return [counts[line.problem.family] ** -balance for line in lines]
 
 
 class Supervised:
@@ -62,10 +69,11 @@ class Supervised:
         fresh_n, easy_n = round(chosen.batch * chosen.fresh), round(chosen.batch * chosen.easy)
 
         pools = ((accepted, fresh_n), (familiar, easy_n), (practice or familiar, chosen.batch - fresh_n - easy_n))
+        weighed = [(lines, chances(lines, chosen.balance), n) for lines, n in pools]
 
         def draw(step: int) -> Sequence[Line]:
             draws = Random(derive(seed, "batch", step))
-            return [line for lines, n in pools for line in draws.choices(lines, k=n)]
+            return [line for lines, weights, n in weighed for line in draws.choices(lines, weights, k=n)]
 
         facts = mind.learner.practise(draw, chosen.steps, chosen.rate * rate, max(1, chosen.steps // 6), self.problem_weight)
         used = {unit: facts[unit] + tried.get(unit, 0) for unit in ("samples", "tokens")}

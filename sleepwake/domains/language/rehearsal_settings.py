@@ -36,6 +36,9 @@ class Supervised(Settings):
     """Share of each batch from this round's accepted lines."""
     easy: float = Field(0.15, ge=0, le=1)
     """Share of each batch from self-labelled easy lines of every family so far; the rest is practice."""
+    balance: float = Field(0.0, ge=0, le=1)
+    """How far families are drawn alike, whatever they have of accepted lines and practice: 0 all lines, 1 all families equally often. A
+    slow family has few lines, and with 0 stays slow."""
     least: int = Field(16, ge=1)
     """Training is skipped where fewer lines than this were accepted, in this round and in those before it at the current levels."""
     keep: float = Field(1.0, gt=0, le=1)
