@@ -1,4 +1,4 @@
-"""Dreams that are tried on a copy of the learner."""
+"""Supervised rehearsal: dreams that are tried on a copy of the learner, lines that wait, families drawn evenly."""
 
 from collections.abc import Callable, Sequence
 from random import Random

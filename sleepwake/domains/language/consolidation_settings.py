@@ -32,7 +32,7 @@ class Distil(Distilling):
     """Distillation into the lasting weights: dusk's word on what was known at dusk, the night's on what is new."""
 
     type: Literal["distil"] = "distil"
-    """On lines that the mind wrote itself and answered with its judge's consent."""
+    """On practice that the judge accepted, and on lines of the day's levels."""
 
 
 class Seed(Distilling):
