@@ -84,14 +84,9 @@ TO = 12
 """Highest level that is sampled: a level of three families costs 307,200 samples, and nothing above was in reach before."""
 
 
-def place(arm: Arm) -> Path:
-    """Where the sweep puts an arm's run."""
-    return RUNS / f"{arm.recipe.replace('/', '-')}-{arm.seed}-{arm.key[:6]}"
-
-
 def measure(name: str, arm: Arm, tell: Any) -> None:
     """Measure an arm's boundary once, from the run's folder."""
-    folder = place(arm)
+    folder = RUNS / arm.run
     if not folder.exists() or any(line["recipe_sha256"] == arm.key for line in read_ledger(BOUNDARY)):
         return
     few = name.startswith("echo")
@@ -198,8 +193,8 @@ def main() -> None:
             "\n" + "| --- " * 8 + "|"
         )
         print("\n".join(told))
-    journals = {arm: session.committed(place(arm)) for arms in wanted.values() for arm in arms if place(arm).exists()}
-    for arm, events in journals.items():  # where the runs' folders still lie here
+    for arm in (arm for arms in wanted.values() for arm in arms if (RUNS / arm.run).exists()):  # where the runs' folders still lie here
+        events = session.committed(RUNS / arm.run)
         if (seconds := reached(events)) is not None:
             print(f"{arm.name} seed {arm.seed}: every frontier at 16 or more after {seconds:.0f} s")
         if shares := formats(events):

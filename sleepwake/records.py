@@ -53,6 +53,11 @@ class Verdicts:
         """True where the reward reaches the threshold."""
         return tuple(reward is not None and reward >= self.threshold for reward in self.rewards)
 
+    @property
+    def rejected(self) -> tuple[bool, ...]:
+        """True where the reward doesn't: neither accepted nor abstained from."""
+        return tuple(reward is not None and reward < self.threshold for reward in self.rewards)
+
     def select(self, mask: Sequence[bool]) -> "Verdicts":
         """Those where the mask is true, in order."""
         chosen = [place for place, wanted in enumerate(mask) if wanted]
@@ -60,9 +65,8 @@ class Verdicts:
 
     def counts(self) -> dict[str, int]:
         """How many were judged, accepted, rejected and abstained from."""
-        accepted, abstained = sum(self.accepted), sum(reward is None for reward in self.rewards)
-        rejected = len(self) - accepted - abstained
-        return {"judged": len(self), "accepted": accepted, "rejected": rejected, "abstained": abstained}
+        abstained = sum(reward is None for reward in self.rewards)
+        return {"judged": len(self), "accepted": sum(self.accepted), "rejected": sum(self.rejected), "abstained": abstained}
 
     def why(self) -> dict[str, int]:
         """How many were not accepted for each kind of reason: what a reason says before a colon."""

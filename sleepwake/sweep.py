@@ -34,6 +34,11 @@ class Arm:
         return sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     @property
+    def run(self) -> str:
+        """Its run's folder, within the sweep's."""
+        return f"{self.recipe.replace('/', '-')}-{self.seed}-{self.key[:6]}"
+
+    @property
     def name(self) -> str:
         """What the ledger and the tables call it, without the seed."""
         return " ".join((self.recipe, *self.settings))
@@ -70,7 +75,7 @@ def sweep(
     """
     keys = {arm.key: arm for arm in arms}
     known = {line["recipe_sha256"] for line in read_ledger(ledger)}
-    missing = [(key, arm, folder / f"{arm.recipe.replace('/', '-')}-{arm.seed}-{key[:6]}") for key, arm in keys.items() if key not in known]
+    missing = [(key, arm, folder / arm.run) for key, arm in keys.items() if key not in known]
     ledger.parent.mkdir(parents=True, exist_ok=True)
     failed = []
     for ended in engine.run([command(arm, out, options) for _, arm, out in missing]):

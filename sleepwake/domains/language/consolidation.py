@@ -83,8 +83,8 @@ class Distil:
         old = mind.memory.lines() if chosen.lines == "stored" else easy_lines(dusk, self.levels, derive(seed, "easy"))
         if chosen.lines == "judged":
             dusk.judge.ask(dusk.learner)
-            said = dusk.judge.verdicts(Batch(tuple(old)), derive(seed, "verdicts"))
-            old = [line for line, reward in zip(old, said.rewards, strict=True) if reward is None or reward >= said.threshold]
+            rejected = dusk.judge.verdicts(Batch(tuple(old)), derive(seed, "verdicts")).rejected
+            old = [line for line, wrong in zip(old, rejected, strict=True) if not wrong]
         new: list[Line] = []
         for line in mind.challenger.practice.all():
             family = line.problem.family
