@@ -1,11 +1,13 @@
-"""Supervised rehearsal: dreams that are tried on a copy of the learner, lines that wait, families drawn evenly."""
+"""Supervised rehearsal: dreams that are tried on a copy of the learner, lines that wait, families drawn evenly, which problems are taught."""
 
 from collections.abc import Callable, Sequence
 from random import Random
+from statistics import fmean
 from typing import Any
 
 import pytest
 import torch
+from days import day
 
 from sleepwake import recipe as recipes
 from sleepwake import recipebook
@@ -98,6 +100,23 @@ def test_families_are_drawn_as_evenly_as_is_asked(balance: float, share: float, 
     monkeypatch.setattr(mind.learner, "practise", noted)
     domain.rehearsal.rehearse(mind, lambda: mind, Batch(tuple(accepted)), Verdicts((1.0,) * 20, ("",) * 20), 1.0, 1)
     assert sum(line.problem.family == "reverse" for line in drawn) / len(drawn) == pytest.approx(share, abs=0.03)
+
+
+@pytest.mark.parametrize("problems", ["all", "easy"])
+def test_accepted_lines_teach_their_problems_where_asked_to(problems: str) -> None:
+    """Where only problems that begin with a 7 were accepted, a learner that is taught to write them begins six of ten so; one that is
+    taught their answers, and problems of the day's levels, one or two of ten, as before.
+    """
+    changes = [f"sleep.rehearse.{said}" for said in ("steps=150", "rate=2e-3", "easy=0.2", f'problems="{problems}"')]
+    changes.append("wake.problem_weight=1")
+    domain = build(recipes.load(recipebook.find("language/tiny"), changes, 100), "cpu", ())
+    mind = domain.mind()
+    day(domain, mind)
+    accepted = tuple(Line(Problem("copy", f"7{at:03}"), f"7{at:03}") for at in range(100))
+    mind.challenger.levels = {"copy": 4}
+    domain.rehearsal.rehearse(mind, lambda: mind, Batch(accepted), Verdicts((1.0,) * 100, ("",) * 100), 1.0, 1)
+    sevens = fmean(text.startswith("7") for text in mind.learner.write("copy", 400, 8, 1))
+    assert sevens > 0.4 if problems == "all" else sevens < 0.25
 
 
 def rehearsal(monkeypatch: pytest.MonkeyPatch, *changes: str, easy: list[Line], paying: bool = True) -> dict[str, Any]:

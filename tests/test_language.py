@@ -222,6 +222,7 @@ def test_weights_of_the_loss() -> None:
     tokens, weight = padded(rows, codec.pad, 0.25, CPU)
     assert tokens.tolist() == [[*encode("r12=21"), EOS], [*encode("r1=1"), EOS, 0, 0]]
     assert weight.tolist() == [[0, 0.25, 0.25, 0.25, 0.25, 1, 1, 1], [0, 0.25, 0.25, 0.25, 1, 1, 0, 0]]
+    assert padded(rows, codec.pad, [0.0, 0.25], CPU)[1].tolist() == [[0, 0, 0, 0, 0, 1, 1, 1], [0, 0.25, 0.25, 0.25, 1, 1, 0, 0]]
 
 
 # ------------------------------------------------------------------------------------------------------------------------ roles

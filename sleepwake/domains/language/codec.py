@@ -44,16 +44,17 @@ class Codec(Protocol):
         ...
 
 
-def padded(rows: Sequence[Row], pad: int, problem_weight: float, device: torch.device) -> tuple[Tensor, Tensor]:
+def padded(rows: Sequence[Row], pad: int, problem_weight: float | Sequence[float], device: torch.device) -> tuple[Tensor, Tensor]:
     """tokens_BT, padded on the right (causal attention never looks there, so no mask is needed), and weight_BT of predicting each token:
-    1 for an answer's and the end, less for a problem's, 0 for the beginning and padding.
+    1 for an answer's and the end, less for a problem's (of all rows or by the row), 0 for the beginning and padding.
     """
     longest = max(len(row.tokens) for row in rows)
+    weights = [problem_weight] * len(rows) if isinstance(problem_weight, float) else problem_weight
     tokens_BT = torch.tensor([[*row.tokens, *[pad] * (longest - len(row.tokens))] for row in rows], device=device)
     weight_BT = torch.tensor(
         [
-            [0.0, *[problem_weight] * (row.answer - 1), *[1.0] * (len(row.tokens) - row.answer), *[0.0] * (longest - len(row.tokens))]
-            for row in rows
+            [0.0, *[of_problem] * (row.answer - 1), *[1.0] * (len(row.tokens) - row.answer), *[0.0] * (longest - len(row.tokens))]
+            for row, of_problem in zip(rows, weights, strict=True)
         ],
         device=device,
     )

@@ -144,7 +144,7 @@ class TextLearner:
         steps: int,
         rate: float,
         warmup: int,
-        problem_weight: float,
+        problem_weight: float | Callable[[Line], float],
         loss: Loss | None = None,
         look: Look | None = None,
     ) -> Facts:

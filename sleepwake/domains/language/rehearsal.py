@@ -75,6 +75,10 @@ class Supervised:
             draws = Random(derive(seed, "batch", step))
             return [line for lines, weights, n in weighed for line in draws.choices(lines, weights, k=n)]
 
-        facts = mind.learner.practise(draw, chosen.steps, chosen.rate * rate, max(1, chosen.steps // 6), self.problem_weight)
+        def weight(line: Line) -> float:
+            above = mind.learner.families[line.problem.family].level(line.problem.text) > self.levels
+            return 0.0 if above and chosen.problems == "easy" else self.problem_weight
+
+        facts = mind.learner.practise(draw, chosen.steps, chosen.rate * rate, max(1, chosen.steps // 6), weight)
         used = {unit: facts[unit] + tried.get(unit, 0) for unit in ("samples", "tokens")}
         return material, verdicts, {**facts, **tried, **used, "accepted": len(accepted), "easy": len(easy), "practice": len(practice)}

@@ -42,7 +42,7 @@ def train(
     steps: int,
     rate: float,
     warmup: int,
-    problem_weight: float,
+    problem_weight: float | Callable[[Line], float],
     loss: Loss | None = None,
     look: Look | None = None,
     chunk: int = CHUNK,
@@ -58,7 +58,7 @@ def train(
         steps: optimizer steps.
         rate: peak learning rate.
         warmup: steps of warm-up.
-        problem_weight: weight of the problem's tokens.
+        problem_weight: weight of the problem's tokens, of all lines or by the line.
         loss: cross-entropy unless given.
         chunk: lines a forward pass.
         look: called after each step with its number, from 1.
@@ -68,6 +68,7 @@ def train(
     """
     device = next(model.parameters()).device
     loss = loss or cross_entropy(model)
+    weight = problem_weight if callable(problem_weight) else lambda line: problem_weight
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     model.train()
@@ -75,7 +76,7 @@ def train(
     for step in range(steps):
         lines = sorted(((line, row(line)) for line in draw(step)), key=lambda pair: len(pair[1].tokens))
         chunks = [lines[at : at + chunk] for at in range(0, len(lines), chunk)]
-        weighed = [padded([written for _, written in part], pad, problem_weight, device) for part in chunks]
+        weighed = [padded([written for _, written in part], pad, [weight(line) for line, _ in part], device) for part in chunks]
         total = float(sum(weight_BT[:, 1:].sum() for _, weight_BT in weighed))
         value = 0.0
         for part, (tokens_BT, weight_BT) in zip(chunks, weighed, strict=True):
