@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from sleepwake.domains.language import consolidation_settings
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.problems import Batch, Line
+from sleepwake.domains.language.problems import Batch, Line, ProblemWeight
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.records import Facts
 from sleepwake.roles import Mind
@@ -72,7 +72,7 @@ class Lesson:
 class Distil:
     """Soft-target distillation of one night."""
 
-    def __init__(self, chosen: consolidation_settings.Distilling, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: consolidation_settings.Distilling, levels: int, problem_weight: ProblemWeight) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
     def consolidate(self, mind: Mind, dusk: Mind, seed: int) -> Facts:

@@ -10,7 +10,7 @@ from random import Random
 from sleepwake.domains.language import consolidation_settings
 from sleepwake.domains.language.distillation import word
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.problems import Challenge, Line
+from sleepwake.domains.language.problems import Challenge, Line, ProblemWeight
 from sleepwake.records import Facts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -19,7 +19,7 @@ from sleepwake.seeds import seed as derive
 class Absorb:
     """Folds all contexts of a day into the weights, and takes them away."""
 
-    def __init__(self, chosen: consolidation_settings.Absorb, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: consolidation_settings.Absorb, levels: int, problem_weight: ProblemWeight) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
     def consolidate(self, mind: Mind, dusk: Mind, seed: int) -> Facts:

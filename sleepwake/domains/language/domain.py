@@ -8,6 +8,7 @@ from typing import Any
 
 from sleepwake.domains import chosen_class, load_class, tensors
 from sleepwake.domains.language import monitors, settings
+from sleepwake.domains.language.dreamers import problem_weight
 from sleepwake.domains.language.families import Family, families
 from sleepwake.domains.language.pairs import IN_WORDS, InWords
 from sleepwake.domains.language.pretrained import located
@@ -56,7 +57,7 @@ class Language:
         self.tasks: Sequence[Task] = tuple(Task(i, "+".join(parts), tuple(parts)) for i, parts in enumerate(self.stream.tasks))
         self.tests: Sequence[str] = tuple(task.name for task in self.tasks)
         self.test_sizes: Sequence[int] = tuple(len(t.parts) * self.stream.levels * self.stream.tests for t in self.tasks)
-        levels, weight = self.stream.levels, recipe.wake.problem_weight
+        levels, weight = self.stream.levels, problem_weight(recipe.wake.problem_weight, recipe.dreamer, self.families, self.stream.levels)
         self.rehearsal: Rehearsal = made("rehearse", recipe.sleep.rehearse, levels, weight)
         self.consolidation: Consolidation = made("consolidate", recipe.sleep.consolidate, levels, weight)
 

@@ -11,7 +11,7 @@ from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem, gathered
+from sleepwake.domains.language.problems import Batch, Challenge, Line, Problem, ProblemWeight, gathered
 from sleepwake.records import Facts, Task
 from sleepwake.roles import Source
 from sleepwake.seeds import seed as derive
@@ -92,6 +92,15 @@ class ModelDreamer:
     def metrics(self) -> Facts:
         """How many pieces were written last, how many well formed, and how many a level."""
         return {"bytes": 0, "pieces": self.formed}
+
+
+def problem_weight(by_day: float, chosen: settings.ModelDreamer, families: Mapping[str, Family], levels: int) -> ProblemWeight:
+    """How much lines teach by night to write their problems: as by day, or nothing above the day's levels."""
+
+    def weight(line: Line) -> float:
+        return by_day if families[line.problem.family].level(line.problem.text) <= levels else 0.0
+
+    return weight if chosen.learns == "day" else by_day
 
 
 def shuffled(pool: Sequence[str], rng: Random) -> Iterator[str]:

@@ -23,7 +23,7 @@ from sleepwake.domains.language import rehearsal_settings
 from sleepwake.domains.language.filtered import Filtered
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.niche import Shares, by_family, form, guarded, sampled_shares
-from sleepwake.domains.language.problems import Batch, Problem, gathered
+from sleepwake.domains.language.problems import Batch, Problem, ProblemWeight, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.domains.language.trainers import arguments, quiet, trained
 from sleepwake.errors import RecipeError
@@ -46,7 +46,7 @@ class Sampled:
     The copy matters: TRL replaces `forward` on the model that it trains, and adds a reference adapter.
     """
 
-    def __init__(self, chosen: rehearsal_settings.Sampled, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: rehearsal_settings.Sampled, levels: int, problem_weight: ProblemWeight) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
         if chosen.vllm and find_spec("vllm") is None:
             raise RecipeError("sleep.rehearse.vllm: vLLM is not installed here", "sleep.rehearse.vllm = false")

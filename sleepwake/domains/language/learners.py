@@ -17,7 +17,7 @@ from sleepwake.domains import tensors
 from sleepwake.domains.language import settings
 from sleepwake.domains.language.codec import Codec, Row
 from sleepwake.domains.language.families import Family
-from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.domains.language.problems import Batch, Line, Problem, ProblemWeight
 from sleepwake.domains.language.training import CHUNK, Loss, train
 from sleepwake.records import Facts, Look, Task
 from sleepwake.roles import Source
@@ -144,7 +144,7 @@ class TextLearner:
         steps: int,
         rate: float,
         warmup: int,
-        problem_weight: float | Callable[[Line], float],
+        problem_weight: ProblemWeight,
         loss: Loss | None = None,
         look: Look | None = None,
     ) -> Facts:

@@ -8,6 +8,7 @@ from peft.tuners.lora import LoraLayer
 
 from sleepwake.domains import tensors
 from sleepwake.domains.language import consolidation_settings
+from sleepwake.domains.language.problems import ProblemWeight
 from sleepwake.records import Facts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -18,7 +19,7 @@ PRUNED = ("ties", "dare_ties", "dare_linear", "magnitude_prune")
 class Merge:
     """Adds the LoRA, as PEFT's `add_weighted_adapter` combines it, to the lasting weights, and gives it back its first state."""
 
-    def __init__(self, chosen: consolidation_settings.Merge, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: consolidation_settings.Merge, levels: int, problem_weight: ProblemWeight) -> None:
         self.settings = chosen
 
     def consolidate(self, mind: Mind, dusk: Mind, seed: int) -> Facts:

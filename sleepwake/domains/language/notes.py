@@ -11,7 +11,7 @@ from typing import Any
 
 from sleepwake.domains.language import consolidation_settings, rehearsal_settings
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.domains.language.problems import Batch, Line, Problem, ProblemWeight
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -38,7 +38,7 @@ def put(learner: TextLearner, notes: Notes) -> None:
 class Edit:
     """A round: two calls a side and family, one that proposes a change and one that writes the notes anew."""
 
-    def __init__(self, chosen: rehearsal_settings.Notes, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: rehearsal_settings.Notes, levels: int, problem_weight: ProblemWeight) -> None:
         self.settings = chosen
 
     def rehearse(
@@ -101,7 +101,7 @@ def rho(passed: int, asked: int) -> float:
 class Replay:
     """The end of a night of notes: every round's are tried on the same hard and easy problems, and the best stay."""
 
-    def __init__(self, chosen: consolidation_settings.Replay, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: consolidation_settings.Replay, levels: int, problem_weight: ProblemWeight) -> None:
         self.settings = chosen
 
     def consolidate(self, mind: Mind, dusk: Mind, seed: int) -> Facts:

@@ -12,7 +12,7 @@ from sleepwake.domains import tensors
 from sleepwake.domains.language import rehearsal_settings
 from sleepwake.domains.language.families import Family
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.problems import Batch, Line, Problem
+from sleepwake.domains.language.problems import Batch, Line, Problem, ProblemWeight
 from sleepwake.domains.language.rehearsal import easy_lines
 from sleepwake.domains.language.trainers import arguments, quiet, trained
 from sleepwake.records import Facts, Verdicts
@@ -51,7 +51,7 @@ def easy_pairs(lines: Sequence[Line], draws: random.Random) -> list[Pair]:
 class Compared:
     """A few steps a round, on a copy of the learner, whose weights are then copied back; the reference is the learner as it began."""
 
-    def __init__(self, chosen: rehearsal_settings.Dpo | rehearsal_settings.Kto, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: rehearsal_settings.Dpo | rehearsal_settings.Kto, levels: int, problem_weight: ProblemWeight) -> None:
         self.settings, self.levels = chosen, levels
 
     def rehearse(

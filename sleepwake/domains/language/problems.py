@@ -27,6 +27,10 @@ class Line(NamedTuple):
     votes: int = 1
 
 
+ProblemWeight = float | Callable[[Line], float]
+"""Weight in the loss of a problem's tokens, where an answer's weigh 1: of all lines, or by the line."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Lines in order. Attempts at one problem are several lines with that problem, one for each distinct answer."""

@@ -8,7 +8,7 @@ from random import Random
 
 from sleepwake.domains.language import importance, rehearsal_settings
 from sleepwake.domains.language.improvement import improving
-from sleepwake.domains.language.problems import Batch, Challenge, Line
+from sleepwake.domains.language.problems import Batch, Challenge, Line, ProblemWeight
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -41,7 +41,7 @@ class Supervised:
     place of the truth).
     """
 
-    def __init__(self, chosen: rehearsal_settings.Supervised, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: rehearsal_settings.Supervised, levels: int, problem_weight: ProblemWeight) -> None:
         self.settings, self.levels, self.problem_weight = chosen, levels, problem_weight
 
     def rehearse(
@@ -75,10 +75,6 @@ class Supervised:
             draws = Random(derive(seed, "batch", step))
             return [line for lines, weights, n in weighed for line in draws.choices(lines, weights, k=n)]
 
-        def weight(line: Line) -> float:
-            above = mind.learner.families[line.problem.family].level(line.problem.text) > self.levels
-            return 0.0 if above and chosen.problems == "easy" else self.problem_weight
-
-        facts = mind.learner.practise(draw, chosen.steps, chosen.rate * rate, max(1, chosen.steps // 6), weight)
+        facts = mind.learner.practise(draw, chosen.steps, chosen.rate * rate, max(1, chosen.steps // 6), self.problem_weight)
         used = {unit: facts[unit] + tried.get(unit, 0) for unit in ("samples", "tokens")}
         return material, verdicts, {**facts, **tried, **used, "accepted": len(accepted), "easy": len(easy), "practice": len(practice)}

@@ -39,9 +39,6 @@ class Supervised(Settings):
     balance: float = Field(0.0, ge=0, le=1)
     """How far families are drawn alike, whatever they have of accepted lines and practice: 0 all lines, 1 all families equally often. A
     slow family has few lines, and with 0 stays slow."""
-    problems: Literal["all", "easy"] = "all"
-    """Which lines also teach to write their problem: all, or those of the day's levels. Accepted problems are easier than dreamed ones are,
-    so a learner that is taught to write them dreams ever easier ones."""
     least: int = Field(16, ge=1)
     """Training is skipped where fewer lines than this were accepted, in this round and in those before it at the current levels."""
     keep: float = Field(1.0, gt=0, le=1)

@@ -20,7 +20,7 @@ from sleepwake.domains import tensors
 from sleepwake.domains.language import consolidation_settings
 from sleepwake.domains.language.consolidation import Distil, Lesson
 from sleepwake.domains.language.learners import TextLearner
-from sleepwake.domains.language.problems import Challenge, Line
+from sleepwake.domains.language.problems import Challenge, Line, ProblemWeight
 from sleepwake.domains.language.trainers import arguments, quiet, trained
 from sleepwake.records import Facts
 from sleepwake.roles import Mind
@@ -30,7 +30,7 @@ from sleepwake.seeds import seed as derive
 class Seed(Distil):
     """Grows the learner at the end of the first night in which it is not yet of the wanted size."""
 
-    def __init__(self, chosen: consolidation_settings.Seed, levels: int, problem_weight: float) -> None:
+    def __init__(self, chosen: consolidation_settings.Seed, levels: int, problem_weight: ProblemWeight) -> None:
         super().__init__(chosen, levels, problem_weight)
         self.chosen = chosen
 

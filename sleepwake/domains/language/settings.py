@@ -95,6 +95,9 @@ class ModelDreamer(Settings):
     """Answers a problem: a greedy one, the others sampled; 0 for problems alone, as GRPO wants them."""
     temperature: float = Field(1.0, gt=0, le=3)
     """Of the sampled answers; problems are written at 1."""
+    learns: Literal["all", "day"] = "all"
+    """By night a line teaches to write its problem too; with `day` only lines of the day's levels do. Problems whose answers were accepted
+    are easier than those that were dreamed, so a learner that is taught to write them dreams ever easier ones."""
 
 
 class Magpie(ModelDreamer):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sleepwake.domains.language.codec import Row, padded
-from sleepwake.domains.language.problems import Line
+from sleepwake.domains.language.problems import Line, ProblemWeight
 from sleepwake.records import Facts, Look
 
 CHUNK = 32
@@ -42,7 +42,7 @@ def train(
     steps: int,
     rate: float,
     warmup: int,
-    problem_weight: float | Callable[[Line], float],
+    problem_weight: ProblemWeight,
     loss: Loss | None = None,
     look: Look | None = None,
     chunk: int = CHUNK,
