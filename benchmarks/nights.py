@@ -24,7 +24,8 @@ from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
 LEDGER = Path("benchmarks/results/nights.jsonl")
 BOUNDARY = Path("benchmarks/results/boundary.jsonl")
 RUNS = Path("checkpoints/nights")
-GUARDED = ("sleep.rehearse.niche=0.5",)
+GUARDED = ("sleep.rehearse.niche=0.5", "sleep.rehearse.generations=16", "sleep.rehearse.beta=0.1", 'sleep.rehearse.anchor="dusk"')
+"""Attempts are measured by those written alike, of which eight attempts have two or three: twice as many, held near dusk."""
 FRESH = 'sleep.consolidate={type="seed", larger={width=160, layers=4, heads=4}, each=1000, seed_steps=4000, polish=40}'
 """Of 1.03 million random weights instead of the small one's with new units beside."""
 LORA = 'learner.fast="lora"'
@@ -193,7 +194,8 @@ def main() -> None:
             "\n" + "| --- " * 8 + "|"
         )
         print("\n".join(told))
-    for arm in (arm for arms in wanted.values() for arm in arms if (RUNS / arm.run).exists()):  # where the runs' folders still lie here
+    ended = [arm for arms in wanted.values() for arm in arms if arm.key in runs and (RUNS / arm.run).exists()]
+    for arm in ended:  # whose folders still lie here
         events = session.committed(RUNS / arm.run)
         if (seconds := reached(events)) is not None:
             print(f"{arm.name} seed {arm.seed}: every frontier at 16 or more after {seconds:.0f} s")
