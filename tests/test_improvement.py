@@ -119,6 +119,13 @@ def test_accepted_lines_teach_their_problems_where_asked_to(learns: str) -> None
     assert sevens > 0.4 if learns == "all" else sevens < 0.25
 
 
+def test_consolidation_teaches_the_problems_that_rehearsal_does() -> None:
+    """Where consolidation alone taught long problems, writing changed so much at the end of a night that the day's levels were lost."""
+    domain: Any = build(recipes.load(recipebook.find("language/tiny"), ['dreamer.learns="day"'], 100), "cpu", ())
+    for stage in (domain.rehearsal, domain.consolidation):
+        assert [stage.problem_weight(Line(Problem("copy", text))) for text in ("1", "12", "123")] == [0.1, 0.1, 0.0]
+
+
 def rehearsal(monkeypatch: pytest.MonkeyPatch, *changes: str, easy: list[Line], paying: bool = True) -> dict[str, Any]:
     """The facts of a round of twenty accepted lines and no practice."""
     monkeypatch.setattr("sleepwake.domains.language.rehearsal.easy_lines", lambda *_: easy)
