@@ -4,8 +4,8 @@
     python benchmarks/nights.py --print
 
 Ledgers, one JSON line each: benchmarks/results/nights.jsonl (a finished run) and boundary.jsonl (100 problems a level, 512 samples each,
-before the first night and after the last). Seeds 0 to 4; settings were settled on seeds 100 and up. Times are of phases as the journal
-has them: compare runs made beside each other only.
+before the first night and after the last; `band_of_halves` in older lines is a null band that was too narrow, decision 87). Seeds 0 to
+4; settings were settled on seeds 100 and up. Times are of phases as the journal has them: compare runs made beside each other only.
 """
 
 import argparse
@@ -99,11 +99,16 @@ def measure(name: str, arm: Arm, tell: Any) -> None:
     tell(f"{arm.name} seed {arm.seed}: boundary measured")
 
 
+def ended(frontier: dict[str, Any]) -> str:
+    """How high a family came; in brackets the highest level that was dreamed (0: none), where the summary has it."""
+    return f"{frontier['end']}" + (f" ({frontier['dreamed']})" if "dreamed" in frontier else "")
+
+
 def row(name: str, lines: list[dict[str, Any]]) -> str:
     """An arm's line of the table."""
     summaries = [line["summary"] for line in lines]
     families = sorted(summaries[0]["frontier"])
-    ends = ", ".join(f"{family} " + "/".join(str(one["frontier"][family]["end"]) for one in summaries) for family in families)
+    ends = ", ".join(f"{family} " + "/".join(ended(one["frontier"][family]) for one in summaries) for family in families)
     kept = sum(night["accepted"] is True for one in summaries for night in one["nights"])
     nights = sum(len(one["nights"]) for one in summaries)
     wall = "/".join(f"{one['wall_s']:.0f}" for one in summaries)
@@ -132,10 +137,11 @@ def beyond(name: str, line: dict[str, Any]) -> list[str]:
         ledger = line["boundary"]["families"][family]
         new = [level for level, row in levels.items() if row["before"] == 0]
         won = [level for level in new if levels[level]["after_1"] >= 0.9]
-        reached = f"{ledger['newly']:.1f} ({ledger['band']:.1f}, {'outside' if ledger['outside'] else 'within'})"
+        band = f"{ledger['band']:.1f}, {'outside' if ledger['outside'] else 'within'}" if "band" in ledger else "-"
+        chance = f"{ledger['mcnemar']:.2g}" if "mcnemar" in ledger else "-"
         told.append(
-            f"| {name} | {line['seed']} | {family} | {', '.join(new) or '-'} | {', '.join(won) or '-'} | {reached} | {ledger['lost']:.1f} "
-            f"| {ledger['acquired']:+.3f}, {ledger['sharpened']:+.3f} |"
+            f"| {name} | {line['seed']} | {family} | {', '.join(new) or '-'} | {', '.join(won) or '-'} | {ledger['newly']:.1f} ({band}) "
+            f"| {ledger['lost']:.1f} | {chance} | {ledger['acquired']:+.3f}, {ledger['sharpened']:+.3f} |"
         )
     return told
 
@@ -183,19 +189,23 @@ def main() -> None:
             for arm in arms if name in REACHED and not args.no_boundary else ():
                 measure(name, arm, tell)
     runs = {line["recipe_sha256"]: line for line in read_ledger(LEDGER)}
-    print("\n| arm | seeds | frontier at the end, by seed | day's levels | nights kept | seconds |\n" + "| --- " * 6 + "|")
+    print(
+        "\n| arm | seeds | frontier at the end (highest level dreamed), by seed | day's levels | nights kept | seconds |\n"
+        + "| --- " * 6
+        + "|"
+    )
     for name, arms in wanted.items():
         if lines := [runs[arm.key] for arm in arms if arm.key in runs]:
             print(row(name, lines))
     found = {line["recipe_sha256"]: line for line in read_ledger(BOUNDARY)}
     if told := [row for name, arms in wanted.items() for arm in arms if arm.key in found for row in beyond(name, found[arm.key])]:
         print(
-            "\n| arm | seed | family | pass@k 0 before | of these at least 0.9 now | newly in reach (null band) | lost | acquired, sharpened |"
-            "\n" + "| --- " * 8 + "|"
+            "\n| arm | seed | family | pass@k 0 before | of these at least 0.9 now | newly in reach (null band) | lost | McNemar's p "
+            "| acquired, sharpened |\n" + "| --- " * 9 + "|"
         )
         print("\n".join(told))
-    ended = [arm for arms in wanted.values() for arm in arms if arm.key in runs and (RUNS / arm.run).exists()]
-    for arm in ended:  # whose folders still lie here
+    finished = [arm for arms in wanted.values() for arm in arms if arm.key in runs and (RUNS / arm.run).exists()]
+    for arm in finished:  # whose folders still lie here
         events = session.committed(RUNS / arm.run)
         if (seconds := reached(events)) is not None:
             print(f"{arm.name} seed {arm.seed}: every frontier at 16 or more after {seconds:.0f} s")

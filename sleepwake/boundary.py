@@ -9,9 +9,12 @@ from math import comb
 from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 
+Counts = NDArray[np.int64]
+Chances = NDArray[np.float64]
 DRAWS = 2000
-"""How often the base is parted in two for the null band."""
+"""How often the samples of both are dealt anew for the null band."""
 
 
 def pass_at_k(n: int, right: int, k: int) -> float:
@@ -58,7 +61,7 @@ class Ledger:
     Attributes:
         newly: out of reach before, in reach after.
         lost: in reach before, out of reach after.
-        band: the 97.5th percentile of `newly` between the base and itself: k of its samples against k others.
+        band: the 97.5th percentile of `newly` between the base and itself.
     """
 
     newly: float
@@ -67,12 +70,16 @@ class Ledger:
 
     @property
     def outside(self) -> bool:
-        """Whether more is newly in reach than sampling the base twice would show."""
+        """Whether more is newly in reach than sampling one model twice would show, but for one time in forty."""
         return self.newly > self.band
 
 
-def ledger(n: int, before: Sequence[int], after: Sequence[int], k: int, seed: int) -> Ledger:
+def ledger(n: int, before: Sequence[int], after: Sequence[int], k: int, seed: int, floors: Sequence[float] = ()) -> Ledger:
     """Compare what k samples reach.
+
+    The null band is that of a permutation test: were both the base, a problem's 2n samples could as well have been dealt to `before`
+    and `after` in any other way. That holds however rare right answers are; to part the base's own n samples in two is to forget that
+    they are a sample themselves, and finds a gain in up to a quarter of all pairs without one.
 
     Args:
         n: samples a problem, at least 2k.
@@ -80,20 +87,32 @@ def ledger(n: int, before: Sequence[int], after: Sequence[int], k: int, seed: in
         after: by what came of it.
         k: samples that a problem may take.
         seed: of the null band.
+        floors: pass@k of guesses, problem by problem, in [0, 1]; only what is above counts, as a part of what could be. None: zeros.
     """
-    assert n >= 2 * k, "the base is compared with itself"
-    was, now = ([pass_at_k(n, right, k) for right in counts] for counts in (before, after))
-    newly = sum((1 - then) * chance for then, chance in zip(was, now, strict=True))
-    lost = sum(then * (1 - chance) for then, chance in zip(was, now, strict=True))
-    chance, right_I = np.random.default_rng(seed), np.asarray(before, dtype=np.int64)
-    first_DI = chance.hypergeometric(right_I, n - right_I, k, size=(DRAWS, len(right_I)))
-    second_DI = chance.hypergeometric(right_I - first_DI, n - k - (right_I - first_DI), k)
-    null_D = ((first_DI == 0) & (second_DI > 0)).sum(axis=1)
-    return Ledger(newly, lost, float(np.quantile(null_D, 0.975)))
+    assert n >= 2 * k, "pass@k of hardly more than k samples is mostly noise"
+    pass_C = np.array([pass_at_k(n, right, k) for right in range(n + 1)])
+    was_I, now_I = (np.asarray(counts, dtype=np.int64) for counts in (before, after))
+    both_I = was_I + now_I
+    dealt_DI = np.random.default_rng(seed).hypergeometric(both_I, 2 * n - both_I, n, size=(DRAWS, len(both_I)))
+    left_I = 1 - np.asarray(floors or [0.0] * len(before))
+
+    def reached(counts_I: Counts) -> Chances:
+        """How much of what guesses leave is reached, in [0, 1]; nothing where they leave nothing."""
+        over_I = np.clip(pass_C[counts_I] - (1 - left_I), 0, 1)
+        reached_I: Chances = np.divide(over_I, left_I, out=np.zeros_like(over_I), where=left_I > 0)
+        return reached_I
+
+    def newly(first: Counts, then: Counts) -> Chances:
+        """Problems (the last axis) that are missed first and reached then."""
+        expected: Chances = np.sum((1 - reached(first)) * reached(then), axis=-1).round(9)  # sums differ in their last bits
+        return expected
+
+    band = np.quantile(newly(dealt_DI, both_I - dealt_DI), 0.975, method="higher")
+    return Ledger(float(newly(was_I, now_I)), float(newly(now_I, was_I)), float(band))
 
 
 def guessed(k: int, choices: float) -> float:
-    """pass@k of whoever guesses, each of so many values as likely: 1 - (1 - 1 / choices)^k. What is in reach counts above it alone."""
+    """pass@k of whoever guesses, each of so many values as likely: 1 - (1 - 1 / choices)^k."""
     return float(1 - (1 - 1 / choices) ** k)
 
 
@@ -106,7 +125,7 @@ def mcnemar(before: Sequence[int], after: Sequence[int]) -> float:
 
 
 def crossover(n: int, before: Sequence[int], after: Sequence[int]) -> int | None:
-    """The smallest k of 1, 2, 4 and so on up to n at which the base solves as much (Yue et al. 2025); None where it never does."""
+    """The least of k = 1, 2, 4 and so on up to n at which the base solves as much (Yue et al. 2025); None where it never does."""
     k = 1
     while k <= n:
         if mean_pass(n, before, k) >= mean_pass(n, after, k):

@@ -95,7 +95,7 @@ def run_morning(phase: Phase) -> Progress:
         _audit_gate(phase, slept, word.accepted)
     evaluate(phase, "morning", progress.day)
     return replace(progress, rollbacks=progress.rollbacks + (not word.accepted), rounds=(), rose=progress.rose if word.accepted else None,
-                   learned_by_night=0.0)  # fmt: skip
+                   learned_by_night=0.0, exhausted=False)  # fmt: skip
 
 
 def _tests(phase: Phase, mind: Any = None) -> list[float]:

@@ -4,7 +4,7 @@
 To add one: its settings class with `decide`, and its name in the union at the end.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -126,8 +126,12 @@ Policy = Annotated[Schedule | Pressure, Field(discriminator="type")]
 
 
 def decide(policy: Schedule | Pressure, progress: Progress, plan: Plan) -> Decision:
-    """The policy's decision, within the budget: a night under way is closed first, then the run stops."""
+    """The policy's decision, but for a night that has nothing left to learn from, which is closed, and within the budget: a night under
+    way is closed first, then the run stops.
+    """
     decision = policy.decide(progress, plan)
+    if decision.action == "round" and progress.asleep and progress.exhausted:
+        decision = replace(decision, action="close", reason="too few prompts of the last round had attempts that differ in reward")
     unit = overspent(progress, plan)
     if not unit or decision.action in ("close", "stop"):
         return decision

@@ -114,6 +114,7 @@ class Progress:
         decay: by how much probes fell during the last day, mean over earlier tasks.
         rose: by how much the challenger's levels rose in the last night's rounds that stood, mean over their names; None after a rollback.
         learned_by_night: share of the last round's accepted material that rehearsal taught.
+        exhausted: whether the last round's rehearsal says that hardly anything was left to learn from.
         pressure: the pressure policy's level after its last decision.
         rollbacks: nights rolled back so far; the rate of rehearsal is halved for each.
         used: budget used so far (steps, samples, tokens).
@@ -133,6 +134,7 @@ class Progress:
     decay: float = 0.0
     rose: float | None = None
     learned_by_night: float = 0.0
+    exhausted: bool = False
     pressure: float = 0.0
     rollbacks: int = 0
     used: Mapping[str, int] = field(default_factory=dict)

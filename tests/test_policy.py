@@ -42,6 +42,16 @@ def test_a_budget_closes_the_night_and_stops() -> None:
     assert phases(Schedule(), Plan(3, 4, {"steps": 2})) == ["wake", "round", "morning"]
 
 
+@pytest.mark.parametrize("policy", [Schedule(nights=2), Pressure(type="pressure", upper=0.3, hold=0.95)], ids=["schedule", "pressure"])
+def test_a_night_with_nothing_left_to_learn_from_is_closed(policy: Schedule | Pressure) -> None:
+    """The next one begins anew: the morning forgets what the last round said."""
+    night = Progress(step=2, day=1, night=1, round=1, phase="round", pressure=1.0, rounds=(RoundRecord(2, 10, 5, False, 0.1),))
+    assert decide(policy, night, Plan(1, 6, {})).action == "round"
+    decision = decide(policy, replace(night, exhausted=True), Plan(1, 6, {}))
+    assert (decision.action, decision.pressure > 0) == ("close", policy.type == "pressure"), decision
+    assert "differ in reward" in decision.reason
+
+
 def test_pressure_skips_a_night_that_is_not_needed() -> None:
     done = phases(Pressure(type="pressure", upper=0.6, lower=0.2, learned=0.4), Plan(4, 5, {}), learned=1.0)
     assert done[:2] == ["wake", "wake"], "one day's learning alone stays below the upper threshold"

@@ -9,6 +9,7 @@ import torch
 from days import day
 
 from sleepwake import recipe as recipes
+from sleepwake import session
 from sleepwake.domains.language import grpo
 from sleepwake.domains.language.domain import Language, build
 from sleepwake.domains.language.filtered import Filtered
@@ -133,14 +134,25 @@ def test_where_all_attempts_tell_something_filtering_changes_nothing(fast: str) 
 
 
 def test_where_nothing_tells_nothing_moves(dusk: Path) -> None:
-    domain = made("grpo", "sleep.rehearse.filter=true", "sleep.rehearse.minibatches=4")
+    domain = made("grpo", "sleep.rehearse.filter=true", "sleep.rehearse.minibatches=4", "sleep.rehearse.effective=0.1")
     mind = domain.mind()
     mind.load(dusk)
     mind.judge.rewards = lambda attempts, seed: [1.0] * len(attempts)
     mind.judge._formed = lambda problem, answer: True
     before = {key: value.clone() for key, value in mind.learner.lasting_state().items()}
-    assert rehearsed(domain, mind)["effective_prompts"] == 0.0
+    facts = rehearsed(domain, mind)
+    assert (facts["effective_prompts"], facts["exhausted"]) == (0.0, True)
     assert all(torch.equal(value, before[key]) for key, value in mind.learner.lasting_state().items())
+
+
+def test_a_night_ends_once_too_few_prompts_teach_anything(tmp_path: Path) -> None:
+    """Rewards of the metamorphic judge never differ at all prompts of a learner that the day taught so little."""
+    changes = ["policy.nights=2", "wake.steps=40", "sleep.rehearse.steps=2", "sleep.rehearse.effective=1.0"]
+    assert session.start(RECIPE, changes, 100, tmp_path / "run", False, "cpu", None, 0.0).go_on(lambda _: None)
+    events = session.committed(tmp_path / "run")
+    assert [event["phase"] for event in events if event["event"] == "committed"] == ["wake", *2 * ["round", "consolidate", "morning"]]
+    reasons = [event["reason"] for event in events if event["event"] == "decided" and event["action"] == "close"]
+    assert len([reason for reason in reasons if "differ in reward" in reason]) >= 2, reasons
 
 
 def test_attempts_end_where_the_recipe_says(dusk: Path) -> None:

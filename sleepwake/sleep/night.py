@@ -74,7 +74,8 @@ def _stage(phase: Phase, name: str, work: Work, progress: Progress) -> tuple[Wor
             audit = phase.call(phase.domain.audit, phase.mind, work.material, work.verdicts)
         phase.note("evaluated", what="judge", **audit)
     if name == "rehearse":
-        progress = replace(progress, learned_by_night=float(facts.get("learned", 0.0)))
+        learned, exhausted = float(facts.get("learned", 0.0)), bool(facts.get("exhausted", False))
+        progress = replace(progress, learned_by_night=learned, exhausted=exhausted)
     return work, progress.spend(facts).spend(facts.get("challenger", {}))
 
 

@@ -95,6 +95,7 @@ class Sampled:
         sampled = gathered(list(reward.attempts), list(reward.attempts.values()))
         facts = {"steps": self._steps + chosen.recall, "prompts": len(reward.attempts), **reward.facts()}
         facts["effective_prompts"] = reward.effective(chosen.generations)
+        facts["exhausted"] = facts["effective_prompts"] < chosen.effective
         facts |= {name: facts[name] + recalled.get(name, 0) for name in ("samples", "tokens")}
         return sampled, mind.judge.verdicts(sampled, derive(seed, "verdicts")), facts
 

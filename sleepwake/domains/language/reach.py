@@ -63,12 +63,14 @@ def reach(
 
     Returns:
         k, n, problems; `levels`: by family and level the mean pass@k and pass@1 before and after, pass@k of guesses, and whether it was
-        dreamed; `families`: of all levels the ledger with its null band, McNemar's p, the gain's two parts, the crossover, Cover@tau.
+        dreamed; `families`: of all levels the ledger (above guesses) with its null band, McNemar's p, the gain's two parts, the
+        crossover, Cover@tau.
     """
     k, levels, told = samples // 2, dict[str, dict[str, Any]](), dict[str, dict[str, Any]]()
     for name in now.learner.known:
         before = next(dusk for dusk in dusks if name in dusk.learner.known)
-        highest, was, is_ = max(dreamed_to(now, name), first - 1), list[int](), list[int]()  # after a rollback nothing was dreamed
+        highest = max(dreamed_to(now, name), first - 1)  # after a rollback nothing was dreamed
+        was, is_, floors = list[int](), list[int](), list[float]()
         levels[name] = {}
         for level in range(first, min(highest + ABOVE, to or highest + ABOVE) + 1):
             draws = Random(derive(seed, name, level))
@@ -85,8 +87,8 @@ def reach(
                       for also, at in (("", k), ("_1", 1)) for when, mine in zip(("before", "after"), counts, strict=True)}  # fmt: skip
             floor = round(guessed(k, families[name].choices(level)), 6)
             levels[name][str(level)] = {**passes, "guessed": floor, "dreamed": level <= highest}
-            was, is_ = was + counts[0], is_ + counts[1]
-        found = ledger(samples, was, is_, k, derive(seed, name, "null"))
+            was, is_, floors = was + counts[0], is_ + counts[1], floors + [floor] * len(asked)
+        found = ledger(samples, was, is_, k, derive(seed, name, "null"), floors)
         covers = {str(tau): [round(cover(samples, mine, tau), 6) for mine in (was, is_)] for tau in (1 / samples, *TAUS)}
         parts = {key: round(value, 6) for key, value in {**asdict(found), **asdict(gain(samples, was, is_))}.items()}
         told[name] = {

@@ -97,6 +97,9 @@ class Sampled(Settings):
     judging: float = Field(0.0, ge=0, lt=1)
     """Share of the prompts that are judgements of two attempts, rewarded where they agree with the ranking that all judgements imply (R_J
     of SERL, arXiv 2511.07922); needs a pairwise judge, and a dreamer that makes attempts."""
+    effective: float = Field(0.0, ge=0, le=1)
+    """The night ends after a round in which fewer than this share of the prompts had attempts that earned different rewards: the others
+    teach nothing. 0: it goes on."""
     accumulate: int = Field(1, ge=1, le=1024)
     """Parts that an optimizer step's attempts pass the network in, for less memory."""
     vllm: bool = False
