@@ -5,6 +5,7 @@
 
 Ledger: benchmarks/results/judges.jsonl, one JSON line a finished run. A seed's day is the same for all judges. Precision: share of accepted
 answers that are right, pooled over rounds. Goodhart gap: mean reward of each problem's best attempt minus the share of these that is right.
+Judge and challenger: their part of the rounds' seconds, in percent by seed.
 """
 
 import argparse
@@ -25,6 +26,14 @@ def settings(judge: str) -> tuple[str, ...]:
     return (f'judge={{type="{judge}"}}',)
 
 
+def spent(summary: dict[str, Any]) -> str:
+    """Percent of the rounds' seconds that challenging and judging took; a judge that a trainer asks is counted with rehearsal."""
+    rounds = [one["seconds"] for night in summary["nights"] for one in night["rounds"]]
+    whole = sum(sum(seconds.values()) for seconds in rounds)
+    ours = sum(seconds.get(name, 0.0) for seconds in rounds for name in ("challenge", "judge"))
+    return f"{100 * ours / whole:.0f}" if whole else "-"
+
+
 def row(summaries: list[dict[str, Any]]) -> str:
     """A judge's line of the table."""
     families = sorted(summaries[0]["frontier"])
@@ -36,7 +45,10 @@ def row(summaries: list[dict[str, Any]]) -> str:
     kept = sum(night["accepted"] is True for summary in summaries for night in summary["nights"])
     nights = sum(len(summary["nights"]) for summary in summaries)
     precision = f"{hits / accepted:.3f}" if accepted else "-"
-    return f"{ends} | {accepted} | {precision} | {fmean(gaps):+.3f} | {kept} of {nights} | {fmean(s['acc'] for s in summaries):.3f}"
+    costs = "/".join(map(spent, summaries))
+    return (
+        f"{ends} | {accepted} | {precision} | {fmean(gaps):+.3f} | {kept} of {nights} | {fmean(s['acc'] for s in summaries):.3f} | {costs}"
+    )
 
 
 def main() -> None:
@@ -52,8 +64,10 @@ def main() -> None:
     if not args.only_print:
         sweep(arms, LEDGER, Path("checkpoints/judges"), Processes(args.jobs), [], lambda text: print(text, flush=True))
     runs = {line["recipe_sha256"]: line["summary"] for line in read_ledger(LEDGER)}
-    print("\n| judge | frontier at the end, by seed | accepted | precision | Goodhart gap | nights kept | day's levels |")
-    print("| --- " * 7 + "|")
+    print(
+        "\n| judge | frontier at the end, by seed | accepted | precision | Goodhart gap | nights kept | day's levels | judge and challenger |"
+    )
+    print("| --- " * 8 + "|")
     for judge in args.judges:
         if found := [runs[key] for seed in seeds if (key := Arm(RECIPE, seed, settings(judge)).key) in runs]:
             print(f"| {judge} | {row(found)} |")

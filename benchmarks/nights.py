@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from judges import spent
+
 from sleepwake import session
 from sleepwake.engines import Processes
 from sleepwake.sweep import Arm, parse_seeds, read_ledger, sweep
@@ -111,9 +113,10 @@ def row(name: str, lines: list[dict[str, Any]]) -> str:
     ends = ", ".join(f"{family} " + "/".join(ended(one["frontier"][family]) for one in summaries) for family in families)
     kept = sum(night["accepted"] is True for one in summaries for night in one["nights"])
     nights = sum(len(one["nights"]) for one in summaries)
+    costs = "/".join(map(spent, summaries))
     wall = "/".join(f"{one['wall_s']:.0f}" for one in summaries)
     scores = "/".join(f"{one['acc']:.3f}" for one in summaries)
-    return f"| {name} | {', '.join(str(line['seed']) for line in lines)} | {ends} | {scores} | {kept} of {nights} | {wall} |"
+    return f"| {name} | {', '.join(str(line['seed']) for line in lines)} | {ends} | {scores} | {kept} of {nights} | {costs} | {wall} |"
 
 
 def in_context(line: dict[str, Any]) -> str:
@@ -190,8 +193,8 @@ def main() -> None:
                 measure(name, arm, tell)
     runs = {line["recipe_sha256"]: line for line in read_ledger(LEDGER)}
     print(
-        "\n| arm | seeds | frontier at the end (highest level dreamed), by seed | day's levels | nights kept | seconds |\n"
-        + "| --- " * 6
+        "\n| arm | seeds | frontier at the end (highest level dreamed), by seed | day's levels | nights kept | judge and challenger, % | seconds |\n"
+        + "| --- " * 7
         + "|"
     )
     for name, arms in wanted.items():
