@@ -1,6 +1,7 @@
 """Judging by comparison (SERL, arXiv 2511.07922): of every two attempts a frozen snapshot says which is better, in both orders.
 
-R_A is an attempt's share of won comparisons; a win against an attempt of very different length doesn't count. R_J is what a judgement
+R_A is how surely an attempt is preferred, in the mean over its comparisons; one with an attempt of very different length doesn't count
+(the paper counts sampled wins, and weights them by |loser| / |winner|). R_J is what a judgement
 earns: whether it agrees with the ranking that all judgements imply; a trainer that asks for it trains the judge in the learner.
 """
 
