@@ -56,7 +56,7 @@ class Seed(Distilling):
     seed_hard: float = Field(0.0, ge=0, le=1)
     """Weight of a line's own characters against the teacher's word at each: of a problem's digits its word is all there is to learn."""
     polish: int = Field(50, ge=0, le=100_000)
-    """Steps on-policy: the same on the student's own answers, by TRL's DistillationTrainer."""
+    """Steps on-policy: KL(student || teacher) on the student's own answers, by TRL's DistillationTrainer."""
     imitate: int = Field(0, ge=0, le=100_000)
     """Steps of GRPO with the imitation reward gamma r_sem + (1 - gamma) r_abs on cut-off answers."""
     polish_rate: float = Field(1e-4, gt=0, le=1)

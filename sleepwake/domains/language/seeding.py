@@ -1,8 +1,9 @@
 """Knowledge seeding: distil the learner into a larger one of the same kind, which lives on (Sleep, arXiv 2606.03979, stage 1).
 
 Off-policy first: KL(teacher || student) on whole lines that the teacher writes and answers, problems included, since the larger one must
-write problems too. Then on-policy, on the student's own answers (GKD, arXiv 2306.13649, by TRL's DistillationTrainer with beta = 0, which
-is the same divergence). Then, where asked for, reinforcement by an imitation reward: the student goes on from a cut-off answer of the
+write problems too. Then on-policy, on the student's own answers (GKD, arXiv 2306.13649, by TRL's DistillationTrainer): KL(student || teacher)
+there, since where an answer has gone astray the teacher's word is spread out, and the paper's KL(teacher || student) spreads the
+student out, too. Then, where asked for, reinforcement by an imitation reward: the student goes on from a cut-off answer of the
 teacher, and earns r = gamma r_sem + (1 - gamma) r_abs (equations of the paper's section on learning to imitate). The fast weights
 start anew, and the next day goes on with the larger model. Later nights distil as `distil` does.
 """
@@ -89,7 +90,7 @@ class Seed(Distil):
         chosen, draws = self.chosen, random.Random(seed)
         rows = [{"prompt": learner.prompt(line.problem)} for line in draws.choices(lines, k=chosen.polish * chosen.batch)]
         with TemporaryDirectory() as folder:
-            args = DistillationConfig(**self._arguments(folder, learner, seed, chosen.polish, lines), beta=0.0, temperature=1.0)
+            args = DistillationConfig(**self._arguments(folder, learner, seed, chosen.polish, lines), beta=1.0, temperature=1.0)
             trainer = DistillationTrainer(
                 model=learner.model, teacher_model=teacher.lasting, args=args, train_dataset=Dataset.from_list(rows),
                 processing_class=learner.codec.tokenizer,
