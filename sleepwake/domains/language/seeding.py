@@ -1,10 +1,10 @@
 """Knowledge seeding: distil the learner into a larger one of the same kind, which lives on (Sleep, arXiv 2606.03979, stage 1).
 
 Off-policy first: KL(teacher || student) on whole lines that the teacher writes and answers, problems included, since the larger one must
-write problems too. Then on-policy, on the student's own answers (GKD, arXiv 2306.13649, by TRL's DistillationTrainer): KL(student || teacher)
-there, since where an answer has gone astray the teacher's word is spread out, and the paper's KL(teacher || student) spreads the
-student out, too. Then, where asked for, reinforcement by an imitation reward: the student goes on from a cut-off answer of the
-teacher, and earns r = gamma r_sem + (1 - gamma) r_abs (equations of the paper's section on learning to imitate). The fast weights
+write problems too. Then on-policy, on the student's own answers (GKD, arXiv 2306.13649, by TRL's DistillationTrainer): there it is
+KL(student || teacher), since the paper's KL(teacher || student) harmed a student that is often wrong (where an answer has gone astray the
+teacher's word is spread out). Then, where asked for, reinforcement by an imitation reward: the student goes on from a cut-off answer of
+the teacher, and earns r = gamma r_sem + (1 - gamma) r_abs (equations of the paper's section on learning to imitate). The fast weights
 start anew, and the next day goes on with the larger model. Later nights distil as `distil` does.
 """
 
