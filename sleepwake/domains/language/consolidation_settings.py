@@ -60,7 +60,9 @@ class Seed(Distilling):
     imitate: int = Field(0, ge=0, le=100_000)
     """Steps of GRPO with the imitation reward gamma r_sem + (1 - gamma) r_abs on cut-off answers."""
     polish_rate: float = Field(1e-4, gt=0, le=1)
-    """Learning rate of both."""
+    """Learning rate of polishing."""
+    imitate_rate: float = Field(3e-5, gt=0, le=1)
+    """Learning rate of imitation; at 1e-4 it harmed longer answers."""
     gamma: float = Field(0.5, ge=0, le=1)
     """Weight of saying the same against writing the same."""
     furthest: int = Field(4, ge=0)

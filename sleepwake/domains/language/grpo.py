@@ -25,7 +25,7 @@ from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.niche import Shares, by_family, form, guarded, sampled_shares
 from sleepwake.domains.language.problems import Batch, Problem, ProblemWeight, gathered
 from sleepwake.domains.language.rehearsal import easy_lines
-from sleepwake.domains.language.trainers import arguments, quiet, trained
+from sleepwake.domains.language.trainers import arguments, calm, quiet, trained
 from sleepwake.errors import RecipeError
 from sleepwake.records import Facts, Verdicts
 from sleepwake.roles import Mind
@@ -125,10 +125,7 @@ class Sampled:
         steps, parts = self._steps, chosen.minibatches * chosen.accumulate
         return {
             **arguments(folder, chosen.rate * rate, seed, device),
-            "lr_scheduler_type": "linear",  # a round has fresh moments, so it begins and ends calmly: constant rates lost the day's levels
-            "warmup_steps": steps // 4,
-            "max_grad_norm": 0.3,
-            "adam_beta2": 0.98,
+            **calm(steps),
             "per_device_train_batch_size": chosen.prompts * chosen.generations // parts,
             "gradient_accumulation_steps": chosen.accumulate,
             "steps_per_generation": parts,

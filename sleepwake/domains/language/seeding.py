@@ -22,7 +22,7 @@ from sleepwake.domains.language import consolidation_settings
 from sleepwake.domains.language.consolidation import Distil, Lesson
 from sleepwake.domains.language.learners import TextLearner
 from sleepwake.domains.language.problems import Challenge, Line, ProblemWeight
-from sleepwake.domains.language.trainers import arguments, quiet, trained
+from sleepwake.domains.language.trainers import arguments, calm, quiet, trained
 from sleepwake.records import Facts
 from sleepwake.roles import Mind
 from sleepwake.seeds import seed as derive
@@ -117,7 +117,8 @@ class Seed(Distil):
             return given
 
         with TemporaryDirectory() as folder:
-            args = GRPOConfig(**self._arguments(folder, learner, seed, chosen.imitate, lines), num_generations=GROUP, beta=0.0)
+            usual = {**self._arguments(folder, learner, seed, chosen.imitate, lines), **calm(chosen.imitate)}
+            args = GRPOConfig(**usual | {"learning_rate": chosen.imitate_rate}, num_generations=GROUP, beta=0.0)
             trainer = GRPOTrainer(model=learner.model, reward_funcs=reward, args=args, train_dataset=Dataset.from_list(rows),
                                   processing_class=learner.codec.tokenizer)  # fmt: skip
             trained(trainer)
