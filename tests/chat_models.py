@@ -10,22 +10,31 @@ from tempfile import mkdtemp
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM
 
+from sleepwake.domains.language import settings
 from sleepwake.domains.language.notes import PROPOSE, WRITE
+from sleepwake.domains.language.pretrained import PretrainedLearner
 from sleepwake.domains.language.problems import Line, Problem
+from sleepwake.domains.language.questions import Questions
 from sleepwake.domains.language.text_codec import TextCodec
+from sleepwake.domains.language.text_settings import FolderModel, Pretrained, QuestionSet
 from sleepwake.domains.language.training import train
 from sleepwake.domains.tensors import seeded
+from sleepwake.records import Task
+from sleepwake.roles import Guard
 
 TEMPLATE = (
     "{%- for m in messages -%}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{%- endfor -%}"
     "{%- if add_generation_prompt -%}{{ '<|im_start|>assistant\n' }}{%- endif -%}"
 )
+SYSTEM = "<|im_start|>system\nBe kind.<|im_end|>\n"
+DEFAULTED = "{%- if messages[0]['role'] != 'system' -%}{{ '" + SYSTEM + "' }}{%- endif -%}" + TEMPLATE
+"""As Qwen2.5's: where no system prompt is given, one of its own stands first."""
 CHARS = "\n !\"#'()*+,-./0123456789:;<=>?ABCDEFGHIJKLMNOPQRSTUVWXYZ[]abcdefghijklmnopqrstuvwxyz{|}_"
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
+def tokenizer(template: str = TEMPLATE) -> PreTrainedTokenizerFast:
     """A token a character, and Qwen's names of the turns."""
     special = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
     inner = Tokenizer(models.WordLevel({token: at for at, token in enumerate((*special, *CHARS))}, unk_token="<|endoftext|>"))
@@ -33,7 +42,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
     inner.decoder = decoders.Fuse()
     found = PreTrainedTokenizerFast(
         tokenizer_object=inner, pad_token="<|endoftext|>", eos_token="<|im_end|>", additional_special_tokens=["<|im_start|>"],
-        clean_up_tokenization_spaces=False, chat_template=TEMPLATE,
+        clean_up_tokenization_spaces=False, chat_template=template,
     )  # fmt: skip
     return found
 
@@ -62,31 +71,34 @@ def noted() -> list[tuple[str, str]]:
 
 @cache
 def fitted_to_notes(steps: int = 600) -> Path:
-    """A folder with a model that is fitted to `noted`."""
+    """A folder with a Qwen3 that is fitted to `noted`; no system prompt."""
     folder = Path(mkdtemp(prefix="sleepwake-notes-"))
-    write(folder, noted(), steps)
+    write(folder, noted(), steps, Qwen3ForCausalLM, TEMPLATE)
     return folder
 
 
 @cache
 def fitted(steps: int = 300) -> Path:
-    """A folder with a Qwen3 of 0.1 M weights that knows half of the dialogue by heart, once a process."""
+    """A folder with a Qwen2 of 0.1 M weights, the class of Qwen2.5 that shipped recipes name, with a system prompt of its own as there. It
+    knows half of the dialogue by heart. Fitted once a process.
+    """
     folder = Path(mkdtemp(prefix="sleepwake-chat-"))
-    write(folder, dialogue()[::2], steps)
+    write(folder, dialogue()[::2], steps, Qwen2ForCausalLM, DEFAULTED)
     return folder
 
 
-def write(folder: Path, turns: list[tuple[str, str]], steps: int) -> None:
+def write(folder: Path, turns: list[tuple[str, str]], steps: int, kind: type[Qwen2ForCausalLM | Qwen3ForCausalLM], template: str) -> None:
     """Fit one, and save it as transformers does."""
-    words = tokenizer()
+    words = tokenizer(template)
     codec = TextCodec(words, "chat")
-    config = Qwen3Config(
+    more = {"head_dim": 12} if kind is Qwen3ForCausalLM else {}
+    config: Qwen2Config | Qwen3Config = kind.config_class(
         vocab_size=len(words), hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-        head_dim=12, max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=None, eos_token_id=codec.end, pad_token_id=codec.pad,
+        max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=None, eos_token_id=codec.end, pad_token_id=codec.pad, **more,
     )  # fmt: skip
     cpu = torch.device("cpu")
     with seeded(0, cpu):
-        model = Qwen3ForCausalLM(config)
+        model = kind(config)
     lines = [Line(Problem("", asked), said) for asked, said in turns]
     draws = torch.Generator(device="cpu").manual_seed(0)
     order = torch.randint(len(lines), (steps, 16), generator=draws, device="cpu").tolist()
@@ -106,3 +118,23 @@ def questions(folder: Path, numbers: int = 10) -> Path:
     rows = [{"split": ("train", "test")[at % 2], "question": asked, "answer": said} for at, (asked, said) in enumerate(dialogue(numbers))]
     file.write_text("\n".join(map(json.dumps, rows)) + "\n")
     return file
+
+
+def sums(folder: Path) -> Questions:
+    """That file, read as the set "sums"."""
+    return Questions("sums", QuestionSet(path=str(questions(folder)), extract="number"), Guard(), ())
+
+
+def learner(folder: Path, sums: Questions, **said: object) -> PretrainedLearner:
+    """A learner that begins with a folder's model, on the day of the sums."""
+    chosen = Pretrained(type="pretrained", model=FolderModel(type="folder", folder=str(folder)), longest=16, rank=4, **said)  # type: ignore[arg-type]
+    cpu = torch.device("cpu")
+    with cpu:
+        one = PretrainedLearner(chosen, settings.Wake(steps=30, batch=16, rate=5e-3), {"sums": sums}, 0, cpu)
+    one.open(Task(0, "sums", ("sums",)), 0)
+    return one
+
+
+def asked(*texts: str) -> list[Problem]:
+    """Sums as problems."""
+    return [Problem("sums", text) for text in texts]

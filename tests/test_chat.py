@@ -3,7 +3,6 @@
 import gzip
 import json
 import shutil
-from collections import Counter
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +12,8 @@ import chat_models
 import pytest
 import stories
 import torch
+from chat_models import asked, learner
 from peft import AutoPeftModelForCausalLM
-from pydantic import ValidationError
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 from typer.testing import CliRunner
 
@@ -24,18 +23,16 @@ from sleepwake.cli import app
 from sleepwake.derived import fingerprint
 from sleepwake.diversity import distinct_n, vendi
 from sleepwake.domains.language import settings
-from sleepwake.domains.language.asking import shares, yes
 from sleepwake.domains.language.grpo import Sampled
 from sleepwake.domains.language.likelihood import chosen as chosen_of
 from sleepwake.domains.language.likelihood import over_rows
 from sleepwake.domains.language.magpie import Magpie, grams, likeness
 from sleepwake.domains.language.pretrained import PretrainedLearner, opened
-from sleepwake.domains.language.problems import Challenge, Line, Problem
+from sleepwake.domains.language.problems import Challenge, Line
 from sleepwake.domains.language.questions import Questions
 from sleepwake.domains.language.text_codec import TextCodec
 from sleepwake.domains.language.text_settings import FolderModel, Pretrained, QuestionSet
 from sleepwake.errors import DataError, RecipeError
-from sleepwake.records import Task
 from sleepwake.roles import Guard, NightBreachError
 
 CPU = torch.device("cpu")
@@ -48,20 +45,7 @@ def folder() -> Path:
 
 @pytest.fixture(scope="module")
 def sums(tmp_path_factory: pytest.TempPathFactory) -> Questions:
-    file = chat_models.questions(tmp_path_factory.mktemp("sums"))
-    return Questions("sums", QuestionSet(path=str(file), extract="number"), Guard(), ())
-
-
-def learner(folder: Path, sums: Questions, **said: object) -> PretrainedLearner:
-    chosen = Pretrained(type="pretrained", model=FolderModel(type="folder", folder=str(folder)), longest=16, rank=4, **said)  # type: ignore[arg-type]
-    with CPU:
-        one = PretrainedLearner(chosen, settings.Wake(steps=30, batch=16, rate=5e-3), {"sums": sums}, 0, CPU)
-    one.open(Task(0, "sums", ("sums",)), 0)
-    return one
-
-
-def asked(*texts: str) -> list[Problem]:
-    return [Problem("sums", text) for text in texts]
+    return chat_models.sums(tmp_path_factory.mktemp("sums"))
 
 
 # ------------------------------------------------------------------------------------------------------------------- codec
@@ -75,6 +59,9 @@ def test_a_row_is_the_template_with_its_answer(folder: Path) -> None:
     assert words.decode(row.tokens[row.answer :]) == "ho<|im_end|>"
     assert words.decode(codec.encode(codec.opening("Say: "))) == "<|im_start|>user\nSay: "
     assert codec.closing == "<|im_end|>"
+    defaulted = TextCodec(chat_models.tokenizer(chat_models.DEFAULTED), "chat")
+    assert defaulted.prompt("Say: ", "hi") == "<|im_start|>system\nBe kind.<|im_end|>\n" + codec.prompt("Say: ", "hi"), "as with Qwen2.5"
+    assert defaulted.opening("Say: ") == "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nSay: "
     plain = TextCodec(chat_models.tokenizer(), "plain")
     assert plain.prompt("", "1 + 1?") == "1 + 1?\nAnswer: "
     assert plain.closing == "Answer:"
@@ -297,55 +284,6 @@ def test_another_model_than_the_run_s_own_is_told(folder: Path, sums: Questions,
         learner(tmp_path / "empty", sums)
 
 
-# ------------------------------------------------------------------------------------------------------------------- MAGPIE
-
-
-def test_words_are_weighed(folder: Path, sums: Questions) -> None:
-    one = learner(folder, sums)
-    (row,) = shares(one, [one.codec.prompt("", "What is 1 plus 8?")], ("It is 2.", "It is 0.", "It is 9."))
-    assert sum(row) == pytest.approx(1.0)
-    assert row[2] > 0.9, "of three answers the one it learned"
-    assert yes(one, []) == []
-
-
-def test_likeness_of_texts() -> None:
-    assert likeness(grams("a b c d"), grams("a b c d")) == 1.0
-    assert likeness(grams("a b c d"), grams("a b c e")) == pytest.approx(1 / 3)
-    assert likeness(grams("hi"), grams("ho")) == 0.0
-
-
-def test_questions_are_new_well_formed_and_remembered(folder: Path, sums: Questions, tmp_path: Path) -> None:
-    chosen = settings.Magpie(type="magpie", pool=60, attempts=2, shortest=10, alike=1.0, archive=1000)
-    one, dreamer = learner(folder, sums), Magpie(chosen, {"sums": sums}, 40)
-    first = dreamer.dream((Challenge("sums", 1, 12),), one, 1)
-    texts = [problem.text for problem in first.by_problem()]
-    assert len(set(texts)) == len(texts) == 12
-    assert all(len(text) >= 10 and sums.well_formed(text) for text in texts)
-    counts = dreamer.filtered["sums"]
-    assert counts["written"] == 60 >= counts["formed"] >= counts["good"] >= counts["kept"] == 12
-    again = {problem.text for problem in dreamer.dream((Challenge("sums", 1, 12),), one, 1).by_problem()}
-    assert not again & set(texts), "the archive keeps what was asked before from being asked again"
-    dreamer.save(tmp_path)
-    unsure = Magpie(chosen.model_copy(update={"uncertain": 0.5, "attempts": 8, "temperature": 1.5}), {"sums": sums}, 40)
-    few = unsure.dream((Challenge("sums", 1, 12),), one, 1)
-    assert 0 < unsure.filtered["sums"]["uncertain"] == len(few.by_problem()) < unsure.filtered["sums"]["kept"]
-    for places in few.by_problem().values():
-        said: Counter[str] = Counter()
-        for at in places:
-            said[sums.value(few.lines[at].answer or "")] += few.lines[at].votes
-        assert 2 <= max(said.values()) <= 6, "of eight"
-    assert len(unsure.archive["sums"]) == unsure.filtered["sums"]["kept"], "what was too easy isn't written again, either"
-    unsure.dream((Challenge("sums", 1, 1, ("What is 1 plus 8?",)),), one, 2)
-    assert not unsure.filtered, "of the last round, in which nothing was written"
-    with pytest.raises(ValidationError, match="attempts = 8"):
-        settings.Magpie(type="magpie", uncertain=0.4, attempts=0)
-    other = Magpie(chosen, {"sums": sums}, 40)
-    other.load(tmp_path)
-    assert other.archive == dreamer.archive
-    strict = Magpie(chosen.model_copy(update={"quality": 1.0}), {"sums": sums}, 40)
-    assert len(strict.dream((Challenge("sums", 1, 12),), one, 1)) == 0, "nothing is surely good to a model that never judged"
-
-
 # ------------------------------------------------------------------------------------------------------------------- a real one
 
 
@@ -374,11 +312,11 @@ def test_a_real_pretrained_model_tells_stories(data: Path, tmp_path: Path) -> No
     assert len(kept) == 12
     assert all(likeness(grams(a), grams(b)) < 0.7 for a, b in pairwise(kept))
     with CPU:
-        dreamer = Magpie(settings.Magpie(type="magpie", pool=16, shortest=20, longest=500, alike=0.7), {"tales": family}, 500)
-        dreamed = dreamer.problems([Challenge("tales", 1, 6)], one, 3)
+        dreamer = Magpie(settings.Magpie(type="magpie", pool=16, attempts=0, shortest=20, longest=500, alike=0.7), {"tales": family}, 500)
+        dreamed = dreamer.dream([Challenge("tales", 1, 6)], one, 3)
     counts = dreamer.filtered["tales"]
     assert counts["written"] == 16 > counts["formed"] >= counts["kept"] == len(dreamed) >= 2, "whole stories that are short enough"
-    assert all(problem.text.startswith("Once") and problem.text.endswith(".") for problem in dreamed)
+    assert all(line.problem.text.startswith("Once") and line.problem.text.endswith(".") for line in dreamed.lines)
 
 
 # ------------------------------------------------------------------------------------------------------------------- the whole path

@@ -5,6 +5,7 @@ before, in this night or in earlier ones, and, where asked for, by how far its o
 quality, and an embedding model for nearness.)
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -38,25 +39,35 @@ class Magpie(ModelDreamer):
 
     Attributes:
         archive: the newest questions kept, by family, oldest first.
-        filtered: of the last round, by family: how many were written, and how many were left after each filter.
+        filtered: of the last dream, by family: how many were written, and how many were left after each filter. Questions for practice
+            (`answered`) are not counted.
     """
 
     def __init__(self, chosen: settings.Magpie, families: Mapping[str, Family], limit: int) -> None:
         super().__init__(chosen, families, limit)
         self.chosen = chosen
         self.archive: dict[str, list[str]] = {}
-        self.filtered: dict[str, dict[str, int]] = {}
+        self.filtered: Mapping[str, dict[str, int]] = {}
 
     def problems(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> list[Problem]:
         """New questions of each challenge's family; fewer where the pool doesn't give as many."""
-        self.filtered = {}
-        return [
-            Problem(challenge.family, text)
-            for at, challenge in enumerate(challenges)
-            for text in (challenge.texts or self._questions(challenge, learner, derive(seed, "questions", at)))
-        ]
+        written, _ = self._written(challenges, learner, seed)
+        return [Problem(challenge.family, text) for challenge in written for text in challenge.texts]
 
-    def _questions(self, challenge: Challenge, learner: TextLearner, seed: int) -> list[str]:
+    def _written(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> tuple[list[Challenge], dict[str, Counter[str]]]:
+        """The challenges with their questions, and by family how many were left after each filter."""
+        found, counts = list[Challenge](), dict[str, Counter[str]]()
+        for at, challenge in enumerate(challenges):
+            family, texts = challenge.family, challenge.texts
+            if not texts:
+                earlier = [text for other in found if other.family == family for text in other.texts]
+                kept, left = self._questions(challenge, earlier, learner, derive(seed, "questions", at))
+                texts = tuple(kept)
+                counts.setdefault(family, Counter()).update(left)
+            found.append(challenge._replace(texts=texts))
+        return found, counts
+
+    def _questions(self, challenge: Challenge, earlier: Sequence[str], learner: TextLearner, seed: int) -> tuple[list[str], dict[str, int]]:
         chosen, family = self.chosen, self.families[challenge.family]
         written = learner.write(challenge.family, chosen.pool, self.limit, seed)
         formed = [text for text in dict.fromkeys(written) if family.well_formed(text) and len(text) >= chosen.shortest]
@@ -64,14 +75,13 @@ class Magpie(ModelDreamer):
         if chosen.quality:
             sure = yes(learner, [chosen.ask.format(question=text) for text in formed])
             good = [text for text, share in zip(formed, sure, strict=True) if share >= chosen.quality]
-        kept, known = list[str](), [grams(text) for text in self.archive.get(challenge.family, ())]
+        kept, known = list[str](), [grams(text) for text in (*self.archive.get(challenge.family, ()), *earlier)]
         for text in good:
             mine = grams(text)
             if len(kept) < challenge.problems and all(likeness(mine, other) < chosen.alike for other in known):
                 kept.append(text)
                 known.append(mine)
-        self.filtered[challenge.family] = {"written": len(written), "formed": len(formed), "good": len(good), "kept": len(kept)}
-        return kept
+        return kept, {"written": len(written), "formed": len(formed), "good": len(good), "kept": len(kept)}
 
     def remember(self, problems: Sequence[Problem]) -> None:
         """Put questions into the archive."""
@@ -80,7 +90,8 @@ class Magpie(ModelDreamer):
 
     def dream(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> Batch:
         """Questions with attempts, those on which the attempts agree neither nearly nor hardly; none of them is written again."""
-        batch = super().dream(challenges, learner, seed)
+        written, self.filtered = self._written(challenges, learner, seed)
+        batch = super().dream([challenge for challenge in written if challenge.texts], learner, seed)
         self.remember(list(batch.by_problem()))
         if not self.chosen.uncertain:
             return batch
