@@ -61,14 +61,14 @@ def problem(first: int, second: int) -> Problem:
 # ------------------------------------------------------------------------------------------------------------------- rubrics, notes
 
 
-def test_rubrics_must_all_pass(mind: Any) -> None:
+def test_rubrics_must_all_pass(mind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = Batch((Line(problem(1, 2), "It is 3."), Line(problem(1, 3), "I do not know."), Line(problem(2, 2), "It is 4.")))
     judge: Rubrics = mind.judge
     judge.ask(mind.learner)
     assert judge.verdicts(lines, 0).accepted == (True, False, True)
-    sure = judge.rewards(lines, 0)
-    judge.rubrics = (*RIGHT, "Write: Count on.")  # nothing that this model says Yes to
-    assert all((both or 0) <= (one or 0) for both, one in zip(judge.rewards(lines, 0), sure, strict=True))
+    monkeypatch.setattr("sleepwake.domains.language.rubrics.yes", lambda learner, texts: [0.9, 0.2, 0.3, 0.8, 0.7, 0.6])
+    judge.rubrics = (*RIGHT, "Is it short?")  # this model would say the same of it, so what it says is told by hand
+    assert judge.rewards(lines, 0) == [0.2, 0.3, 0.6], "the least of each answer's two"
     assert rubrics.ASK.format(rubric=RIGHT[0], problem="P", answer="A") == "Is it right? Say Yes or No.\n\nProblem: P\nAnswer: A"
 
 

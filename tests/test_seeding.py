@@ -1,6 +1,7 @@
 """Knowledge seeding: growing, the imitation reward, and a larger learner that knows what the smaller one knew."""
 
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from sleepwake.diversity import distance
 from sleepwake.domains.language.characters import Characters
 from sleepwake.domains.language.domain import Language, build
 from sleepwake.domains.language.learners import part
-from sleepwake.domains.language.problems import Problem
+from sleepwake.domains.language.likelihood import chosen, over_answers
+from sleepwake.domains.language.problems import Line, Problem
 from sleepwake.domains.language.seeding import imitation
 from sleepwake.errors import RecipeError
 
@@ -93,6 +95,40 @@ def night(domain: Language, mind: Any, folder: Path) -> dict[str, Any]:
     mind.challenger.propose(mind, 1)
     with domain.guard.night():
         return dict(domain.consolidation.consolidate(mind, dusk, 5))
+
+
+def seeded(folder: Path, more: str) -> tuple[Characters, Characters]:
+    """A teacher of copies, and a student that has learned a part of it: 150 steps off-policy, and what is said beside."""
+    domain = made('stream.tasks=[["copy"]]', "wake.steps=200", "dreamer.pool=600", f"{SEED} seed_steps=150, {more}}}")
+    mind = domain.mind()
+    day(domain, mind, 0)
+    teacher = mind.learner.copy()
+    night(domain, mind, folder)
+    return teacher, mind.learner
+
+
+def divergence(student: Characters, teacher: Characters) -> float:
+    """KL(student || teacher) in nats a character, from the student's own samples."""
+    problems = [Problem("copy", f"{n:02d}") for n in range(100)]
+    said = [
+        Line(problem, answer) for problem, row in zip(problems, student.attempt(problems, (1.0,) * 8, 3), strict=True) for answer in row
+    ]
+    means = [fmean(over_answers(learner, said, chosen)) for learner in (student, teacher)]
+    return means[0] - means[1]
+
+
+def test_on_policy_a_student_comes_nearer_to_its_teacher(tmp_path: Path) -> None:
+    """Seen: 1.36 nats a character after 150 steps off-policy, 0.88 after 60 more on its own answers (1.13 after 30)."""
+    teacher, student = seeded(tmp_path / "off", "polish=0")
+    before = divergence(student, teacher)
+    teacher, student = seeded(tmp_path / "on", "polish=60, polish_rate=1e-3")
+    assert divergence(student, teacher) < before - 0.2
+
+
+def test_imitation_moves_the_learner_itself(tmp_path: Path) -> None:
+    """Not only the copy that TRL trains. What it teaches is measured in docs/results/language.md."""
+    moved = [weights(seeded(tmp_path / more, f"polish=0, {more}")[1]) for more in ("imitate=0", "imitate=2")]
+    assert not torch.equal(*moved)
 
 
 def test_a_larger_learner_is_taught_and_lives_on(tmp_path: Path) -> None:
