@@ -28,7 +28,7 @@ from sleepwake.domains.language.likelihood import chosen as chosen_of
 from sleepwake.domains.language.likelihood import over_rows
 from sleepwake.domains.language.magpie import Magpie, grams, likeness
 from sleepwake.domains.language.pretrained import PretrainedLearner, opened
-from sleepwake.domains.language.problems import Challenge, Line
+from sleepwake.domains.language.problems import Challenge, Line, Problem
 from sleepwake.domains.language.questions import Questions
 from sleepwake.domains.language.text_codec import TextCodec
 from sleepwake.domains.language.text_settings import FolderModel, Pretrained, QuestionSet
@@ -321,11 +321,14 @@ def test_a_real_pretrained_model_tells_stories(data: Path, tmp_path: Path) -> No
 
 # ------------------------------------------------------------------------------------------------------------------- the whole path
 
-SMALL = (
+SHORT = (
     "threads=1", "stream.examples=100", "stream.kept=8", "stream.tests=10", "stream.frontier_tests=20", "learner.rank=4", "learner.longest=16",
     "dreamer.pool=40", "dreamer.shortest=8", "dreamer.quality=0", "dreamer.alike=1.0", "dreamer.longest=40", "challenger.problems=8",
-    "wake.steps=5", "wake.batch=8", "sleep.rounds=1", "sleep.rehearse.steps=2", "sleep.rehearse.prompts=4", "sleep.rehearse.generations=4",
-    "sleep.rehearse.longest=16", "sleep.consolidate.steps=2", "sleep.consolidate.batch=8", "policy.nights=1", "policy.ungrounded=1",
+    "wake.steps=5", "wake.batch=8", "sleep.rounds=1", 'stream.sets.gsm8k={path="sums.jsonl", extract="number"}', "policy.nights=1",
+)  # fmt: skip
+SMALL = (
+    *SHORT, "sleep.rehearse.steps=2", "sleep.rehearse.prompts=4", "sleep.rehearse.generations=4", "sleep.rehearse.longest=16",
+    "sleep.consolidate.steps=2", "sleep.consolidate.batch=8", "policy.ungrounded=1",
 )  # fmt: skip
 
 
@@ -340,12 +343,10 @@ def test_vllm_is_asked_for_only_where_it_is_installed(folder: Path) -> None:
 
 
 def test_gsm8k_s_recipe_from_the_first_day_to_the_report(folder: Path, tmp_path: Path) -> None:
-    """Once in one go, once with a process's end after every phase: both are the same run."""
+    """With a model of the class that it names. Once in one go, once with a process's end after every phase: both are the same run."""
+    assert json.loads((folder / "config.json").read_text())["architectures"] == ["Qwen2ForCausalLM"]
     chat_models.questions(tmp_path)
-    sets = [
-        *SMALL, f'learner.model={{type="folder", folder="{folder}"}}',
-        'stream.sets.gsm8k={path="sums.jsonl", extract="number"}',
-    ]  # fmt: skip
+    sets = [*SMALL, f'learner.model={{type="folder", folder="{folder}"}}']
     out = tmp_path / "run"
     with CPU:
         asked = [part for line in sets for part in ("--set", line)]
@@ -368,4 +369,28 @@ def test_gsm8k_s_recipe_from_the_first_day_to_the_report(folder: Path, tmp_path:
     events = [json.loads(line) for line in (out / "journal.jsonl").read_text().splitlines()]
     staged = {event["stage"]: event["facts"] for event in events if event["event"] == "staged"}
     assert staged["rehearse"]["samples"] == 2 * 4 * 4, "steps x prompts x generations"
+    (slept,) = [
+        event["metrics"]["dreamer"]["questions"]["gsm8k"] for event in events if event.get("phase") == "round" and "metrics" in event
+    ]
+    assert slept["written"] == 40, "the dream's own pool; questions for rehearsal come after it"
+    assert slept["kept"] == staged["dream"]["dreams"] == 8
     assert staged["consolidate"]["new"] > 0, "the night's practice is what it teaches"
+
+
+def test_the_recipe_of_notes_with_a_model_of_the_class_that_it_names(folder: Path, tmp_path: Path) -> None:
+    """What such a model writes as notes is of no use to it; they stand in the user's turn, after the system prompt of the template."""
+    chat_models.questions(tmp_path)
+    said = [*SHORT, f'learner.model={{type="folder", folder="{folder}"}}', "policy.ungrounded=0", "morning.tolerance=1"]
+    with CPU:
+        run = session.start(recipebook.find("language/notes-gpu"), said, None, tmp_path / "run", False, "cpu", tmp_path, 0.0)
+        run.go_on(lambda _: None, 2)
+        mind = run.domain.mind()
+        mind.load(next((tmp_path / "run").glob("*-round")))
+        assert session.reopen(tmp_path / "run", None, "cpu", tmp_path, print, 0.0).go_on(lambda _: None)
+    notes = mind.learner.contexts["gsm8k"]
+    assert notes.strip(), "written in the round"
+    assert mind.learner.prompt(Problem("gsm8k", "?")).startswith(f"{chat_models.SYSTEM}<|im_start|>user\n{notes}?<|im_end|>")
+    assert mind.learner.opening("gsm8k").startswith(f"{chat_models.SYSTEM}<|im_start|>user\n")
+    events = [json.loads(line) for line in (tmp_path / "run" / "journal.jsonl").read_text().splitlines()]
+    staged = {event["stage"]: event["facts"] for event in events if event["event"] == "staged"}
+    assert len(staged["consolidate"]["rounds"]) == 2, "before the night and after its round"
