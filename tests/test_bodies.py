@@ -235,11 +235,11 @@ def made(*settings: str) -> Vision:
 
 @pytest.mark.parametrize("norm", ["batch", "renorm"])
 def test_mobilenet_tells_dark_from_bright(norm: str) -> None:
-    """27 layers learn what the mean of the pixels tells without an error (seen: 0.88 with batch norm, 0.98 with renorm); chance, or running statistics that don't fit,
-    would give 0.5."""
+    """27 layers learn what the mean of the pixels tells (seen on five seeds: 0.96 to 1 with batch norm, 0.98 to 1 with renorm; after half the steps 0.83 to 1);
+    chance, or running statistics that don't fit, would give 0.5."""
     net = Classifier(MOBILE.model_copy(update={"norm": norm, "least": 16}), Space((1, 32, 32), SPACE.classes, CPU, 1), 1)
     net.grow([0, 1], 2)
-    train(net, [Term(1.0, Shuffled(bright(200, 32)), 32)], 90, 1e-2, 1)
+    train(net, [Term(1.0, Shuffled(bright(200, 32)), 32)], 180, 1e-2, 1)
     test = bright(100, 32, seed=1)
     assert (net.answer(test.images_NCHW) == test.labels_N).float().mean() > 0.85
 
