@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import shutil
 from importlib.util import find_spec
 from itertools import pairwise
@@ -330,6 +331,22 @@ SMALL = (
     *SHORT, "sleep.rehearse.steps=2", "sleep.rehearse.prompts=4", "sleep.rehearse.generations=4", "sleep.rehearse.longest=16",
     "sleep.consolidate.steps=2", "sleep.consolidate.batch=8", "policy.ungrounded=1",
 )  # fmt: skip
+
+
+def test_a_set_that_the_gate_would_hold_back_as_a_whole_is_refused(folder: Path, tmp_path: Path) -> None:
+    """Before any run folder is written: no day would be left to learn from."""
+    chat_models.questions(tmp_path)
+    asked = [f'learner.model={{type="folder", folder="{folder}"}}', *SMALL, "stream.kept=99"]
+    with CPU:
+        result = CliRunner().invoke(
+            app,
+            [*("run", "language/gsm8k-gpu", "--data", str(tmp_path), "--out", str(tmp_path / "run"))]
+            + [part for line in asked for part in ("--set", line)],
+        )
+    assert result.exit_code == 2
+    assert re.search(r"stream.kept: 99 of the \d+ questions of gsm8k are held back", result.stderr), result.stderr
+    assert re.search(r"stream.kept = \d+, or a set with more questions", result.stderr)
+    assert not (tmp_path / "run").exists()
 
 
 def test_vllm_is_asked_for_only_where_it_is_installed(folder: Path) -> None:

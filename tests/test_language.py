@@ -394,6 +394,26 @@ def test_lora_learns_by_night_and_is_reset_at_dawn(tmp_path: Path) -> None:
     assert before.learner.attempt(problems, (0.0,), 0) == answers
 
 
+def test_pieces_are_counted_of_the_dream_alone(tmp_path: Path) -> None:
+    """Easy problems for rehearsal are written after it in a round, and don't change what is told of it."""
+    domain = made("wake.steps=40")
+    mind = domain.mind()
+    day(domain, mind)
+    dreamer, challenges = mind.dreamer, (Challenge("reverse", 2, 5), Challenge("reverse", 3, 5))
+    dreamer.dream(challenges, mind.learner, 1)
+    told = dict(dreamer.metrics()["pieces"])
+    counts = dict(told["reverse"])
+    assert set(told) == {"reverse"}
+    assert counts.pop("written") == 40, "once for both challenges"
+    assert 40 >= counts.pop("formed") == sum(counts.values()) > 0
+    dreamer.answered((Challenge("reverse", 1, 5), Challenge("copy", 1, 5)), mind.learner, 2)
+    assert dreamer.metrics()["pieces"] == told
+    dreamer.save(tmp_path)
+    again = domain.mind().dreamer
+    again.load(tmp_path)
+    assert again.metrics()["pieces"] == told
+
+
 def test_grpo_returns_the_attempts_that_it_rewarded(tmp_path: Path) -> None:
     domain = made("wake.steps=40", "sleep.rehearse.steps=2", recipe="tiny-grpo")
     mind = domain.mind()

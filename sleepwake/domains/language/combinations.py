@@ -68,6 +68,12 @@ def check_together(recipe: Any) -> None:
         check_growth(learner, challenger, consolidate)
     if recipe.morning.probes == "none":
         raise ValueError('morning.probes = "none": language keeps probes or dreams them; write probes = "kept"')
+    stream = recipe.stream
+    if recipe.morning.probes in ("kept", "both") and (each := stream.examples // stream.levels) <= stream.kept:
+        raise ValueError(
+            f"stream.kept: {stream.kept} of the {each} lines of a level are held back for the gate, and none are left to learn from;"
+            f" write kept = {max(4, each // 4)}, or more examples"
+        )
     if recipe.stream.sets and recipe.morning.probes != "kept":
         raise ValueError('morning.probes: answers to dreamed questions have no second judge; write probes = "kept"')
     several = any(name == "formats" or ":" in name for task in recipe.stream.tasks for name in task)

@@ -1,6 +1,6 @@
 """The language domain: the stream of families, fresh minds, and audits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -16,7 +16,7 @@ from sleepwake.domains.language.probes import accuracy
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.reach import reach
 from sleepwake.domains.language.text_settings import Pretrained
-from sleepwake.errors import RunFolderError
+from sleepwake.errors import RecipeError, RunFolderError
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Consolidation, Guard, Mind, Rehearsal
 from sleepwake.seeds import seed as derive
@@ -60,6 +60,7 @@ class Language:
         levels, weight = self.stream.levels, problem_weight(recipe.wake.problem_weight, recipe.dreamer, self.families, self.stream.levels)
         self.rehearsal: Rehearsal = made("rehearse", recipe.sleep.rehearse, levels, weight)
         self.consolidation: Consolidation = made("consolidate", recipe.sleep.consolidate, levels, weight)
+        self._check_sets(name for name in names if name in self.stream.sets)
 
     def mind(self) -> Mind:
         """A fresh mind, the same at every call."""
@@ -93,6 +94,15 @@ class Language:
                 for line in self._of_the_day(family, level, each)
             )
         )
+
+    def _check_sets(self, names: Iterable[str]) -> None:
+        """Refuse a set that the gate's probes would hold back as a whole."""
+        for name in names:
+            if (n := len(self._of_the_day(name, 1, self.stream.examples))) <= self.stream.kept:
+                raise RecipeError(
+                    f"stream.kept: {self.stream.kept} of the {n} questions of {name} are held back for the gate, and no other is left",
+                    f"stream.kept = {max(4, n // 4)}, or a set with more questions",
+                )
 
     def _of_the_day(self, family: str, level: int, n: int) -> list[Line]:
         """Lines of a level; of a set each question once, so that what probes hold back is nowhere else."""

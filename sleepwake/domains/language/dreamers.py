@@ -16,6 +16,7 @@ from sleepwake.records import Facts, Task
 from sleepwake.roles import Source
 from sleepwake.seeds import seed as derive
 
+Counts = dict[str, dict[str, int]]
 TRIES = 20
 """Problems composed for each one wanted, before fewer are given: at low levels there are not many distinct ones."""
 
@@ -23,52 +24,53 @@ TRIES = 20
 class ModelDreamer:
     """Writes pieces, composes problems of the wanted level, and lets the learner attempt them.
 
-    Has no weights of its own (the learner's are used); keeps count of how well formed its last pieces were.
+    Has no weights of its own (the learner's are used); keeps count of how well formed the pieces of its last dream were.
     """
 
     def __init__(self, chosen: settings.ModelDreamer, families: Mapping[str, Family], limit: int) -> None:
         self.settings, self.families = chosen, families
         self.limit = limit
-        self.formed: dict[str, dict[str, int]] = {}
+        self.formed: Counts = {}
 
     def fit(self, task: Task, examples: Batch, replay: Source | None, learner: TextLearner, seed: int) -> Facts:
         """Nothing to fit: the learner learned to write problems with the whole lines."""
         return {}
 
-    def pieces(self, family: str, learner: TextLearner, seed: int) -> list[str]:
-        """Well-formed problems of whatever level the model writes."""
-        written = learner.write(family, self.settings.pool, self.limit, seed)
-        known = self.families[family]
-        pieces = [text for text in written if known.well_formed(text)]
-        spread = Counter(known.level(text) for text in pieces)
-        self.formed[family] = {"written": len(written), "formed": len(pieces), **{str(at): n for at, n in sorted(spread.items())}}
-        return pieces
-
     def problems(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> list[Problem]:
         """Distinct problems of each challenge's level; fewer where the model's pieces don't give as many."""
+        return self._composed(challenges, learner, seed)[0]
+
+    def _composed(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> tuple[list[Problem], Counts]:
+        """The problems, and by family what was written for them: how many pieces, how many well formed, how many a level."""
         dreamed: dict[Problem, None] = {}
         pools: dict[str, list[str]] = {}
+        counts: Counts = {}
         for at, challenge in enumerate(challenges):
             family = challenge.family
             if challenge.texts:
                 dreamed.update(dict.fromkeys(Problem(family, text) for text in challenge.texts))
                 continue
+            known = self.families[family]
             if family not in pools:
-                pools[family] = self.pieces(family, learner, derive(seed, "pieces", family))
+                written = learner.write(family, self.settings.pool, self.limit, derive(seed, "pieces", family))
+                pools[family] = [text for text in written if known.well_formed(text)]  # of whatever level the model writes
+                spread = Counter(known.level(text) for text in pools[family])
+                by_level = {str(level): n for level, n in sorted(spread.items())}
+                counts[family] = {"written": len(written), "formed": len(pools[family]), **by_level}
             if not pools[family]:
                 continue
             stream = shuffled(pools[family], Random(derive(seed, "order", at)))
             made: dict[Problem, None] = {}
             for _ in range(TRIES * challenge.problems):
-                made[Problem(family, self.families[family].compose(stream, challenge.level))] = None
+                made[Problem(family, known.compose(stream, challenge.level))] = None
                 if len(made) == challenge.problems:
                     break
             dreamed.update(made)
-        return list(dreamed)
+        return list(dreamed), counts
 
     def dream(self, challenges: Sequence[Challenge], learner: TextLearner, seed: int) -> Batch:
         """Problems with the learner's distinct attempts, or problems alone where the recipe asks for no attempts."""
-        problems = self.problems(challenges, learner, seed)
+        problems, self.formed = self._composed(challenges, learner, seed)
         if not self.settings.attempts:
             return Batch(tuple(Line(problem) for problem in problems))
         temperatures = (0.0, *(self.settings.temperature,) * (self.settings.attempts - 1))
