@@ -14,7 +14,7 @@ quickstart: .venv/installed
 	$(BIN)/sleepwake run quickstart --overwrite
 
 test: .venv/installed
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -4,11 +4,14 @@ Random weights would run the code and show nothing: parsing, filters and rewards
 """
 
 import json
+import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 
 import torch
+from filelock import FileLock
 from tokenizers import pre_tokenizers
 from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Tokenizer, Qwen3Config, Qwen3ForCausalLM
 
@@ -70,20 +73,27 @@ def noted() -> list[tuple[str, str]]:
 
 
 @cache
-def fitted_to_notes(steps: int = 600) -> Path:
+def fitted_to_notes(steps: int = 300) -> Path:
     """A folder with a Qwen3 that is fitted to `noted`; no system prompt."""
-    folder = Path(mkdtemp(prefix="sleepwake-notes-"))
-    write(folder, noted(), steps, Qwen3ForCausalLM, TEMPLATE)
-    return folder
+    return once("notes", lambda folder: write(folder, noted(), steps, Qwen3ForCausalLM, TEMPLATE))
 
 
 @cache
 def fitted(steps: int = 300) -> Path:
     """A folder with a Qwen2 of 0.1 M weights, the class of Qwen2.5 that shipped recipes name, with a system prompt of its own as there. It
-    knows half of the dialogue by heart. Fitted once a process.
+    knows half of the dialogue by heart.
     """
-    folder = Path(mkdtemp(prefix="sleepwake-chat-"))
-    write(folder, dialogue()[::2], steps, Qwen2ForCausalLM, DEFAULTED)
+    return once("chat", lambda folder: write(folder, dialogue()[::2], steps, Qwen2ForCausalLM, DEFAULTED))
+
+
+def once(name: str, fit: Callable[[Path], None]) -> Path:
+    """A folder that the first of a run's test processes fills."""
+    folder = Path(gettempdir()) / f"sleepwake-{name}-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            half = Path(mkdtemp(prefix=f"sleepwake-{name}-"))
+            fit(half)
+            half.rename(folder)
     return folder
 
 

@@ -24,7 +24,7 @@ from sleepwake.sleep import STAGES
 SECTIONS = ("learner", "dreamer", "challenger", "judge", "wake.replay", "wake.penalty", "wake.head", "sleep.rehearse", "sleep.consolidate")
 QUICK = {
     "vision": ["stream.tasks=1", "sleep.rounds=1"],
-    "language": ["sleep.rounds=1"],
+    "language": ["sleep.rounds=1", "wake.steps=75"],
 }
 KEPT = 'morning.probes="kept"'  # dreamed probes need two judges with seeds of their own
 LENIENT = 'judge={type="random"}'  # accepts something of whoever can do nothing yet, so that there is something to rehearse
@@ -64,7 +64,10 @@ BESIDE = {
     "mix": [STORED],
     "pictures": [STORED, KEPT, LENIENT],
     "novelty": ["sleep.rehearse.fewest=1"],
+    "magpie": ["wake.steps=60"],
 }  # what another section must say for it
+STRICT = {"votes", "oracle", "ensemble", "learned"}
+"""Types that accept nothing of a language learner that knows next to nothing."""
 CHATTING = {"magpie", "rubrics", "pairwise", "notes", "replay"}
 """Types that need a chat model; learning is quick with it."""
 ALONE = {
@@ -133,8 +136,9 @@ def settings_for(domain: str, section: str, tag: str) -> tuple[str, list[str]]:
     if tag in NIGHTLESS and section in ("learner", "dreamer", "challenger", "judge"):
         kept = [line for line in AWAKE if not line.startswith(section)]
     chat = [f'learner={{type="pretrained", {pretrained()}}}'] if tag in CHATTING else []
-    chat += ["wake.steps=60", "wake.rate=1e-2"] if chat or tag == "pretrained" else []
-    return f"{domain}/tiny", QUICK[domain] + kept + other + BESIDE.get(tag, []) + chat
+    chat += ["wake.steps=20", "wake.rate=1e-2"] if chat or tag == "pretrained" else []
+    longer = ["wake.steps=150"] if domain == "language" and tag in STRICT else []
+    return f"{domain}/tiny", QUICK[domain] + kept + other + chat + longer + BESIDE.get(tag, [])
 
 
 def pretrained() -> str:

@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sleepwake.domains.vision.domain import Vision, build
 from sleepwake.domains.vision.images import Batch, Space
 from sleepwake.domains.vision.judges import agreement
 from sleepwake.domains.vision.networks import Classifier
+from sleepwake.domains.vision.oracle import oracle
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.training import Answered, Shuffled, Term, loss_of, train
 from sleepwake.domains.vision.wake_settings import CnnLearner, MlpLearner
@@ -227,9 +229,22 @@ def test_verdicts_by_agreement() -> None:
     assert verdicts.reasons == ("", "looks like b", "the judges disagree", "the judges are unsure")
 
 
+def test_an_oracle_is_trained_once_for_equal_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sleepwake.domains.vision.oracle.STEPS", 20)
+    one, again, other = made(*FAST), made(*FAST, "wake.steps=7"), made(*FAST, seed=101)
+    assert one.oracle() is one.oracle() is again.oracle()
+    assert other.oracle() is not one.oracle(), "another seed deals other images"
+    batch = one.stream.train(one.tasks[0])
+    space = replace(one.space, classes=one.space.classes[:2])
+    first = oracle(space, batch)
+    assert oracle(space, Batch(batch.images_NCHW, batch.labels_N.clone())) is first
+    batch.labels_N[0] = 1 - batch.labels_N[0]
+    assert oracle(space, batch) is not first, "one label differs"
+
+
 @pytest.mark.parametrize("judge", ['{type="self"}', '{type="random"}', '{type="oracle"}'])
 def test_control_judges_run(judge: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sleepwake.domains.vision.domain.ORACLE_STEPS", 20)
+    monkeypatch.setattr("sleepwake.domains.vision.oracle.STEPS", 20)
     domain = made(f"judge={judge}", 'morning.probes="kept"', *FAST)
     mind = domain.mind()
     day(domain, mind, 0)
@@ -381,7 +396,7 @@ def test_days_and_nights_repeat_from_a_saved_mind(tmp_path: Path) -> None:
 
 
 def test_a_night_changes_the_learner_alone_and_an_audit_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sleepwake.domains.vision.domain.ORACLE_STEPS", 20)
+    monkeypatch.setattr("sleepwake.domains.vision.oracle.STEPS", 20)
     folders = []
     for audits in (False, True):
         domain = made(*FAST)

@@ -21,21 +21,14 @@ from sleepwake.domains.vision.learners import terms
 from sleepwake.domains.vision.mapping import remapped
 from sleepwake.domains.vision.networks import Classifier, Solver, entered
 from sleepwake.domains.vision.night_settings import ClassesRehearsal, NoveltyJudge
+from sleepwake.domains.vision.oracle import oracle
 from sleepwake.domains.vision.pictures import contact_sheet
 from sleepwake.domains.vision.settings import CLASSES
 from sleepwake.domains.vision.streams import Stream, Test
-from sleepwake.domains.vision.training import Shuffled, Term, train
 from sleepwake.domains.vision.transfer import drawn as drawn_evenly
 from sleepwake.domains.vision.transfer import probe, speed
-from sleepwake.domains.vision.wake_settings import MlpLearner
 from sleepwake.records import Facts, Task, Verdicts
 from sleepwake.roles import Guard, Mind
-from sleepwake.seeds import seed as seed_at
-
-ORACLE = MlpLearner(hidden=[256, 256])
-ORACLE_STEPS, ORACLE_BATCH, ORACLE_LR = 1500, 128, 1e-3
-"""The audit's own classifier: the same for every recipe and seed of a stream."""
-
 
 EXAMPLES, MAPPED = 8, 40
 """Images drawn a class to show one of each beside dreams; real images a class on a map of features."""
@@ -136,9 +129,9 @@ class Vision:
         return ahead
 
     def oracle(self) -> Classifier:
-        """A classifier trained on the whole stream's real data, once a process: the audit's stand-in for ground truth on dreams."""
+        """A classifier trained on the whole stream's real data: the audit's stand-in for ground truth on dreams."""
         if self._oracle is None:
-            self._oracle = self._trained(self.space, self._everything())
+            self._oracle = oracle(self.space, self._everything())
         return self._oracle
 
     def _everything(self) -> Batch:
@@ -147,12 +140,6 @@ class Vision:
         for other in rest:
             first = first.concat(other)
         return first
-
-    def _trained(self, space: Space, examples: Batch) -> Classifier:
-        net = Classifier(ORACLE, space, seed_at(0, "oracle"))
-        net.grow(range(len(space.classes)), seed_at(0, "oracle", "rows"))
-        train(net, [Term(1.0, Shuffled(examples), ORACLE_BATCH)], ORACLE_STEPS, ORACLE_LR, seed_at(0, "oracle", "train"))
-        return net
 
     def audit(self, mind: Mind, material: Batch, verdicts: Verdicts) -> Facts:
         """Precision and recall of a round's verdicts, taking a dream for right where the oracle sees the intended class.
@@ -174,10 +161,10 @@ class Vision:
         }
 
     def _right(self, mind: Mind, material: Batch) -> Tensor:
-        judge, oracle = self.recipe.judge, self.oracle()
+        judge, truth = self.recipe.judge, self.oracle()
         if not isinstance(judge, NoveltyJudge):
-            return oracle.answer(material.images_NCHW) == material.labels_N
-        return oracle.response(material.images_NCHW)[:, mind.learner.net.real].max(dim=1).values <= judge.known
+            return truth.answer(material.images_NCHW) == material.labels_N
+        return truth.response(material.images_NCHW)[:, mind.learner.net.real].max(dim=1).values <= judge.known
 
     def fidelity(self, mind: Mind, n: int) -> Facts:
         """Of n draws of each class, the share that the oracle names as the dreamer was told, or as the learner names them.
@@ -189,15 +176,15 @@ class Vision:
         if not dreamer.classes:
             return {}
         batch = dreamer.source(dreamer.classes, mind.learner.net).draw(n * len(dreamer.classes), space.at("fidelity"))
-        oracle = self.oracle() if not layer else self._oracle_of(mind.learner.net, layer)
-        agreed_N = oracle.answer(batch.images_NCHW, only=dreamer.classes) == batch.labels_N
+        truth = self.oracle() if not layer else self._oracle_of(mind.learner.net, layer)
+        agreed_N = truth.answer(batch.images_NCHW, only=dreamer.classes) == batch.labels_N
         parts = {space.classes[name]: agreed_N[batch.labels_N == name] for name in dreamer.classes}
         each = {name: _rounded(_share(part_N) if len(part_N) else None) for name, part_N in parts.items()}
         return {"agreement": round(_share(agreed_N), 6), "each": each}
 
     def _oracle_of(self, net: Classifier, layer: str) -> Classifier:
         inner = replace(entered(self._everything(), net, layer), layer="")
-        return self._trained(self.space.within(tuple(inner.images_NCHW.shape[1:]), ""), inner)
+        return oracle(self.space.within(tuple(inner.images_NCHW.shape[1:]), ""), inner)
 
     def frontier(self, mind: Mind) -> Facts:
         """Images have no levels."""
