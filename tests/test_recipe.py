@@ -74,7 +74,7 @@ MISTAKES = [
     ("language/tiny", "learner.heads=5", "learner", "width"),
     ("language/tiny", 'morning.probes="none"', "morning.probes", 'probes = "kept"'),
     ("language/tiny", 'sleep.rehearse={type="ppo"}', "sleep.rehearse.type", "supervised, grpo"),
-    ("language/tiny", "stream.kept=400", "stream.kept: 400 of the 400 lines of a level", "write kept = 100"),
+    ("language/tiny", "stream.kept=400", "stream.kept: 400 of the 400 lines of a level", "write: kept = 100"),
 ]
 
 
