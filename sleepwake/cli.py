@@ -18,7 +18,7 @@ from sleepwake import dreaming, methods, recipebook, session, statistics, sweep_
 from sleepwake import recipe as recipes
 from sleepwake import sweep as sweeps
 from sleepwake.engines import Processes
-from sleepwake.errors import DamagedRunError, RecipeError, RunFolderError, SleepwakeError
+from sleepwake.errors import DamagedRunError, RecipeError, RunFolderError, SleepwakeError, writing
 
 BEGAN = time.perf_counter()
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
@@ -44,7 +44,7 @@ def _errors(path: Path | None = None) -> Iterator[None]:
             typer.echo(f"hint: {error.hint.replace('DIR', str(path or 'DIR'))}", err=True)
         raise typer.Exit(error.exit_code) from None
     except KeyboardInterrupt:
-        where = f"; the last commit is whole. Go on with: sleepwake resume {path}" if path else ""
+        where = f"; nothing that was committed is lost. Go on with: sleepwake resume {path}" if path else ""
         typer.echo(f"\ninterrupted{where}", err=True)
         raise typer.Exit(130) from None
 
@@ -187,7 +187,7 @@ def evaluate(
 @app.command()
 def dream(
     folder: Dir,
-    out: Annotated[Path | None, typer.Option(help="The contact sheet; default beside the run's folder.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The contact sheet, default beside the run; for text, a file of JSON lines.")] = None,
     n: Annotated[int | None, typer.Option(min=1, help="How many dreams to show.")] = None,
     step: Annotated[int | None, typer.Option(help="The commit whose mind dreams; default the last.")] = None,
     night: Annotated[int | None, typer.Option(min=1, help="Show what this night left in place of dreaming anew; counted from 1.")] = None,
@@ -222,6 +222,9 @@ def run_sweep(
     with _errors():
         arms = [sweeps.Arm(name, seed, tuple(settings)) for name in recipe for seed in sweeps.parse_seeds(seeds)]
         options = ["--data", str(data)] if data else []
+        if page is not None:
+            with writing(page):
+                page.touch()  # told before the runs, not after them
         arm_results = statistics.results(sweeps.sweep(arms, ledger, out, Processes(jobs), options, typer.echo))
         terminal.sweep(arm_results)
         if page:
@@ -260,7 +263,8 @@ def copy(recipe: RecipeName, to: Annotated[Path, typer.Argument(help="The new fi
     with _errors():
         if to.exists():
             raise RecipeError(f"{to} is there already", "name another file")
-        to.write_text(recipebook.find(recipe).read_text())
+        with writing(to):
+            to.write_text(recipebook.find(recipe).read_text())
     typer.echo(to)
 
 

@@ -2,10 +2,11 @@
 
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sleepwake.errors import RunFolderError
+from sleepwake.errors import RunFolderError, writing
 from sleepwake.seeds import seed
 from sleepwake.session import Session, committed_events
 
@@ -36,7 +37,7 @@ def of_night(opened: Session, out: Path | None, night: int) -> list[str]:
             raise RunFolderError(f"{folder.path} has dreamed in {len(nights)} nights, not in a night {night}", hint)
         shown = list(nights.values())[night - 1]
         if not shown.get("pictures"):
-            return [json.dumps(line) for line in shown["examples"]]
+            return _as_text(out, shown["examples"])
         assert state.last is not None, "a night follows a day"
         file = folder.folder(state.last) / shown["pictures"][0]["file"]
         return [_written(folder.path, out, file, shown["pictures"][0]["caption"])]
@@ -46,8 +47,19 @@ def of_night(opened: Session, out: Path | None, night: int) -> list[str]:
 
 def _written(run: Path, out: Path | None, file: Path, caption: str) -> str:
     place = out or run.with_name(f"{run.name}-dreams.png")
-    place.write_bytes(file.read_bytes())
+    with writing(place):
+        place.write_bytes(file.read_bytes())
     return f"{place}: {caption}"
+
+
+def _as_text(out: Path | None, dreams: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Dreams that are no pictures, a JSON line each; where they are wanted in a file, they go there."""
+    lines = [json.dumps(dream) for dream in dreams]
+    if out is None:
+        return lines
+    with writing(out):
+        out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return [f"{out}: {len(lines)} dreams, a JSON line each"]
 
 
 def dream(opened: Session, out: Path | None, n: int | None = None, step: int | None = None) -> list[str]:
@@ -55,7 +67,7 @@ def dream(opened: Session, out: Path | None, n: int | None = None, step: int | N
 
     Args:
         opened: an open run; its folder is released.
-        out: where the contact sheet goes, for dreams that are pictures; None: beside the run.
+        out: where the contact sheet goes; None: beside the run. Dreams that are text go there as JSON lines; None: to be printed.
         n: how many dreams are shown at most, in equal spaces; None: all, as far as there is room.
         step: of the commit whose mind dreams; None: the last.
 
@@ -91,6 +103,6 @@ def dream(opened: Session, out: Path | None, n: int | None = None, step: int | N
             pictures = domain.picture(Path(scratch), chosen.step, mind, material, verdicts)
             if pictures:
                 return [_written(folder.path, out, Path(scratch) / Path(pictures[0]["file"]).name, pictures[0]["caption"])]
-        return [json.dumps(line) for line in domain.describe(material, verdicts)]
+        return _as_text(out, domain.describe(material, verdicts))
     finally:
         folder.release()

@@ -1,5 +1,9 @@
 """Users' mistakes, one family: what is wrong, where, and the line to write. Our own mistakes are plain assertions."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class SleepwakeError(ValueError):
     """A message for the user, shown without a traceback; the command ends with `exit_code`."""
@@ -28,3 +32,16 @@ class DamagedRunError(SleepwakeError):
     """A file of a run folder that is not what was committed, and nothing good to fall back to."""
 
     exit_code = 1
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Write where the user said.
+
+    Raises:
+        RunFolderError: the system won't have it there.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(f"{path} can't be written: {error.strerror or error}", "name another file or folder") from error

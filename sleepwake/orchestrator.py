@@ -39,7 +39,7 @@ class Orchestrator:
         self.progress = Progress.parse(json.loads((folder.folder(last) / "progress.json").read_text())) if last else Progress()
         if damaged:
             self.session("recovered", timing={"damaged": damaged})
-        if not self.journal.events:
+        if not any(event["event"] == "started" for event in self.journal.events):  # it may have been interrupted before
             self._start(startup_s)
         elif not self.finished:
             self.session("resumed", timing={"startup_s": startup_s})

@@ -11,7 +11,7 @@ from typing import Any
 
 from sleepwake import derived, domains, machine, recipe
 from sleepwake.checkpoint import RunFolder
-from sleepwake.errors import DamagedRunError, RecipeError, RunFolderError, SleepwakeError
+from sleepwake.errors import DamagedRunError, RecipeError, RunFolderError, SleepwakeError, writing
 from sleepwake.journal import Event, Journal, Tell, read
 from sleepwake.orchestrator import Orchestrator
 from sleepwake.roles import Domain
@@ -77,11 +77,13 @@ def start(
     checked = recipe.load(file, settings, seed)
     changed = f"-{recipe.short_hash(checked)}" if settings else ""
     path = out or Path("checkpoints") / f"{checked.name}-{checked.seed}{changed}"
-    RunFolder.refuse(path, overwrite)
+    with writing(path):
+        RunFolder.refuse(path, overwrite)
     beside = file.resolve().parent
     domain = _build(checked, device, data, beside, allow_code)
     made_with = {"versions": machine.versions(), **domains.machine(), "threads": checked.threads, "git_commit": machine.git_commit()}
-    folder = RunFolder.create(path, {"recipe": recipe.resolved(checked), "beside": str(beside), **made_with})
+    with writing(path):
+        folder = RunFolder.create(path, {"recipe": recipe.resolved(checked), "beside": str(beside), **made_with})
     return Session(folder, checked, domain, began)
 
 

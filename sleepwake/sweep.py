@@ -15,7 +15,7 @@ from typing import Any
 from sleepwake import machine, recipebook
 from sleepwake import recipe as recipes
 from sleepwake.engines import Engine
-from sleepwake.errors import SleepwakeError
+from sleepwake.errors import SleepwakeError, writing
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ def sweep(
     keys = {arm.key: arm for arm in arms}
     known = {line["recipe_sha256"] for line in read_ledger(ledger)}
     missing = [(key, arm, folder / arm.run) for key, arm in keys.items() if key not in known]
-    ledger.parent.mkdir(parents=True, exist_ok=True)
+    with writing(ledger):
+        ledger.parent.mkdir(parents=True, exist_ok=True)
+        ledger.touch()
     failed = []
     for ended in engine.run([command(arm, out, options) for _, arm, out in missing]):
         key, arm, out = missing[ended.place]

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from sleepwake.cli import app
@@ -163,3 +164,42 @@ def test_every_command_has_help_with_an_example() -> None:
     commands = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     for command in commands:
         assert "Example: sleepwake" in " ".join(call(command, "--help").output.split()), command
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["run", "language/tiny", "--device", "tpu"], "--device cpu"),
+        (["run", "language/tiny", "--out", "{file}"], "can't be written"),
+        (["run", "language/tiny", "--out", "{file}/run"], "can't be written"),
+        (["recipes", "copy", "quickstart", "{file}/mine.toml"], "can't be written"),
+        (["sweep", "vision/tiny", "--page", "{file}/page.html"], "can't be written"),
+        (["sweep", "vision/tiny", "--ledger", "{file}/ledger.jsonl"], "can't be written"),
+    ],
+)
+def test_what_can_t_be_had_is_told_in_a_line(command: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "file"
+    file.touch()
+    result = call(*(part.format(file=file) for part in command))
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert list(tmp_path.iterdir()) == [file], "nothing is left behind"
+
+
+def test_dreams_of_text_go_into_a_file_that_is_named(tmp_path: Path) -> None:
+    few = ["--set", "wake.steps=10", "--set", "stream.frontier_tests=20", "--steps", "1"]
+    assert call("run", "language/tiny", "--out", tmp_path / "run", *few).exit_code == 0
+    result = call("dream", tmp_path / "run", "--out", tmp_path / "dreams.jsonl")
+    assert result.exit_code == 0, result.output
+    dreams = [json.loads(line) for line in (tmp_path / "dreams.jsonl").read_text().splitlines()]
+    assert f"{len(dreams)} dreams" in result.output
+    assert {"problem", "answer", "accepted"} <= dreams[0].keys()
+
+
+def test_a_device_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    result = call("run", "vision/tiny", "--device", "cuda", "--out", tmp_path / "run")
+    assert result.exit_code == 2
+    assert "torch sees no CUDA device" in result.stderr
+    assert not (tmp_path / "run").exists()

@@ -58,10 +58,55 @@ def test_a_family_of_ones_own_is_learned_beside_the_shipped_ones() -> None:
 )
 def test_code_that_is_not_there_is_told(code: str, error: type[Exception], said: str) -> None:
     checked = recipes.load(RECIPES / "vision" / "tiny.toml", [f'judge={{type="own", code="{code}"}}', 'morning.probes="kept"'])
-    domain = domains.build(checked, "cpu", (), allow_code=True)
     with pytest.raises(error) as caught:
-        domain.mind()
+        domains.build(checked, "cpu", (), allow_code=True)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("class Mine: pass", "is called with settings, families, guard, fresh"),
+        ("class Mine:\n    def __init__(self, settings, families, guard, fresh): pass\n    def verdicts(self, material, seed): pass",
+         "has no freeze, learn, load, metrics, save"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("Mine = ", "SyntaxError"),
+    ],
+)  # fmt: skip
+def test_a_judge_that_is_none_is_told_before_a_folder_is_made(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(text)
+    judge = f'judge={{type="own", code="{tmp_path}/mine.py:Mine"}}'
+    result = CliRunner().invoke(app, ["run", "language/tiny", "--allow-code", "--out", str(tmp_path / "run"), "--set", judge])
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("class Mine(Copy):\n    prefix = 'd'", "can't be written"),
+        ("class Mine(Copy):\n    prefix = 'r'", "both begin with 'r'"),
+        ("class Mine:\n    prefix = 'p'\n    def __init__(self, guard): pass", "has no answer_formed"),
+        ("class Mine: pass", "is called with guard"),
+    ],
+)
+def test_a_family_that_is_none_is_told_before_a_folder_is_made(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(f"from sleepwake.domains.language.families import Copy\n{text}")
+    tasks = f'stream.tasks=[["reverse", "{tmp_path}/mine.py:Mine"]]'
+    result = CliRunner().invoke(app, ["run", "language/tiny", "--allow-code", "--out", str(tmp_path / "run"), "--set", tasks])
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_verdicts_that_are_none_are_told(tmp_path: Path) -> None:
+    judge = "from own_parts import Easy\nclass Mine(Easy):\n    def verdicts(self, material, seed): return 0.5"
+    (tmp_path / "mine.py").write_text(judge)
+    asked = ["--set", f'judge={{type="own", code="{tmp_path}/mine.py:Mine"}}', "--set", "wake.steps=10", "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(app, ["run", "language/tiny", "--allow-code", *asked])
+    assert result.exit_code == 2
+    assert "return Verdicts(rewards, reasons)" in result.stderr
 
 
 def test_code_is_of_one_form() -> None:

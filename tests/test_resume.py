@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 from threading import Event
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner
@@ -104,6 +105,29 @@ def test_an_interrupt_that_foreign_code_takes_for_its_own_error_is_one(tmp_path:
     finally:
         signal.signal(signal.SIGINT, heeded)  # a run that ends ignores what comes after
     assert json.loads((folder / "summary.json").read_text())["status"] == "interrupted"
+
+
+def test_what_ends_before_the_first_scores_are_known_can_be_gone_on_with(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first scores of a large test set take minutes, and nothing has been journaled until they are known."""
+    folder = tmp_path / "run"
+    heeded = signal.getsignal(signal.SIGINT)
+    try:
+        for at, error in enumerate((KeyboardInterrupt(), OSError("no space left"))):
+            opened = session.start(recipebook.find("vision/tiny"), [], None, folder, bool(at), "cpu", None, 0.0)
+            monkeypatch.setattr(opened.domain, "evaluate", Mock(side_effect=error))
+            with pytest.raises(type(error)):
+                opened.go_on(lambda _: None)
+            (end,) = map(json.loads, (folder / "journal.jsonl").read_text().splitlines())
+            assert end["event"] == ("interrupted", "failed")[at]
+    finally:
+        signal.signal(signal.SIGINT, heeded)
+    assert CliRunner().invoke(app, ["status", str(folder), "--verify"]).exit_code == 0
+    assert CliRunner().invoke(app, ["resume", str(folder)]).exit_code == 0
+    one, other = fingerprint(folder), fingerprint(whole)
+    assert one["files"] == other["files"]
+    assert [line for line in one["journal"] if line["event"] != "failed"] == other["journal"]
 
 
 def damaged(content: bytes, how: str) -> bytes | None:

@@ -6,14 +6,15 @@ table from `type` to the class that does it; its `domain.py` has `build`. To add
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from sleepwake.domains.paths import find
-from sleepwake.errors import RecipeError
+from sleepwake.errors import RecipeError, SleepwakeError
 from sleepwake.roles import Domain
 from sleepwake.settings import CODE, Own
 
@@ -32,30 +33,66 @@ def load_class(path: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def own_class(code: str, places: tuple[Path, ...]) -> Any:
-    """A user's own class: `file.py:Name`, the file sought in the places, or `package.module:Name`.
+def own_class(code: str, places: tuple[Path, ...], takes: Sequence[str]) -> Any:
+    """A user's own class or function: `file.py:Name`, the file sought in the places, or `package.module:Name`.
+
+    Args:
+        code: as the recipe names it.
+        places: where the file is sought.
+        takes: names of what it is called with.
 
     Raises:
         DataError: there is no such file.
-        RecipeError: it can't be imported, or doesn't hold the name.
+        RecipeError: it can't be imported, doesn't hold the name, or can't be called with that.
     """
-    where, _, name = code.partition(":")
     try:
-        if not where.endswith(".py"):
-            return load_class(code)
-        spec = spec_from_file_location(Path(where).stem, find(where, (Path(), *places)))
-        assert spec is not None
-        assert spec.loader is not None
-        module = module_from_spec(spec)
-        spec.loader.exec_module(module)
-        return getattr(module, name)
-    except (ImportError, AttributeError, SyntaxError) as error:
-        raise RecipeError(f"code = {code!r} can't be loaded: {error}", 'code = "file.py:Name", with a class Name in the file') from error
+        made = _imported(code, places)
+    except SleepwakeError:
+        raise
+    except Exception as error:  # a file of the user's own may raise anything
+        told = f"{code!r} can't be loaded: {type(error).__name__}: {error}"
+        raise RecipeError(told, '"file.py:Name", with a class Name in a file that can be imported') from error
+    try:
+        signature(made).bind(*takes)
+    except TypeError as error:
+        raise RecipeError(f"{code!r} is called with {', '.join(takes)}: {error}", f"def __init__(self, {', '.join(takes)}):") from error
+    return made
 
 
-def chosen_class(table: Mapping[str, str], chosen: Any, places: tuple[Path, ...]) -> Any:
-    """The class that does what a section asks for: by the domain's table, or the user's own."""
-    return own_class(chosen.code, places) if isinstance(chosen, Own) else load_class(table[chosen.type])
+def _imported(code: str, places: tuple[Path, ...]) -> Any:
+    where, _, name = code.partition(":")
+    if not where.endswith(".py"):
+        return load_class(code)
+    spec = spec_from_file_location(Path(where).stem, find(where, (Path(), *places)))
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, name)
+
+
+def check_own(code: str, made: Any, protocol: type) -> None:
+    """Refuse a user's own class, or an object of it, that lacks what a Protocol wants.
+
+    Raises:
+        RecipeError: names all that is missing.
+    """
+    wanted = {*dir(protocol), *(name for kind in protocol.__mro__ for name in getattr(kind, "__annotations__", ()))}
+    if missing := sorted(name for name in wanted if not name.startswith("_") and not hasattr(made, name)):
+        told = f"{protocol.__name__} in {protocol.__module__} says what they are; tests/own_parts.py has an example"
+        raise RecipeError(f"{code!r} has no {', '.join(missing)}", told)
+
+
+def chosen_class(
+    table: Mapping[str, str], chosen: Any, places: tuple[Path, ...], takes: Sequence[str], protocol: type | None = None
+) -> Any:
+    """The class that does what a section asks for: by the domain's table, or the user's own, which must take and have what is wanted."""
+    if not isinstance(chosen, Own):
+        return load_class(table[chosen.type])
+    made = own_class(chosen.code, places, takes)
+    if protocol is not None:
+        check_own(chosen.code, made, protocol)
+    return made
 
 
 def own_code(value: Any) -> list[str]:

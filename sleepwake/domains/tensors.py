@@ -11,9 +11,18 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from sleepwake.errors import RecipeError
+
 
 def set_up(device: str, threads: int, matmul_precision: str) -> torch.device:
-    """Deterministic kernels, the recipe's threads and precision, and the device to run on ("auto": cuda where there is one)."""
+    """Deterministic kernels, the recipe's threads and precision, and the device to run on ("auto": cuda where there is one).
+
+    Raises:
+        RecipeError: there is no such device here.
+    """
+    if device not in ("auto", "cpu") and not (device.startswith("cuda") and torch.cuda.is_available()):
+        seen = "torch sees no CUDA device" if device.startswith("cuda") else "there is no such device"
+        raise RecipeError(f"--device {device}: {seen}", "--device cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; without it cuBLAS isn't deterministic
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)

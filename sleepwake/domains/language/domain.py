@@ -9,16 +9,17 @@ from typing import Any
 from sleepwake.domains import chosen_class, load_class, tensors
 from sleepwake.domains.language import monitors, settings
 from sleepwake.domains.language.dreamers import problem_weight
-from sleepwake.domains.language.families import Family, families
+from sleepwake.domains.language.families import Family, check_prefixes, families
 from sleepwake.domains.language.pairs import IN_WORDS, InWords
 from sleepwake.domains.language.pretrained import located
 from sleepwake.domains.language.probes import accuracy
 from sleepwake.domains.language.problems import Batch, Line, Problem
 from sleepwake.domains.language.reach import reach
 from sleepwake.domains.language.text_settings import Pretrained
+from sleepwake.domains.language.tokenizer import ALPHABET
 from sleepwake.errors import RecipeError, RunFolderError
 from sleepwake.records import Facts, Task, Verdicts
-from sleepwake.roles import Consolidation, Guard, Mind, Rehearsal
+from sleepwake.roles import Consolidation, Guard, Judge, Mind, Rehearsal
 from sleepwake.seeds import seed as derive
 
 FRONTIER = 0.9
@@ -53,6 +54,9 @@ class Language:
         self.learner = located(recipe.learner, places)
         words: dict[str, Family] = {IN_WORDS: InWords()} if isinstance(recipe.learner, Pretrained) else {}
         self.families = {**families(self.guard, names, places, self.stream.sets), **words}
+        if not isinstance(recipe.learner, Pretrained):
+            check_prefixes(self.families, ALPHABET)
+        self.judge = chosen_class(settings.CLASSES["judge"], recipe.judge, places, ("settings", "families", "guard", "fresh"), Judge)
         self.longest = recipe.dreamer.longest or longest(self.stream)
         self.tasks: Sequence[Task] = tuple(Task(i, "+".join(parts), tuple(parts)) for i, parts in enumerate(self.stream.tasks))
         self.tests: Sequence[str] = tuple(task.name for task in self.tasks)
@@ -72,7 +76,7 @@ class Language:
             learner=fresh(),
             dreamer=made("dreamer", recipe.dreamer, self.families, self.longest),
             challenger=made("challenger", recipe.challenger, self.families, levels + 1),
-            judge=chosen_class(settings.CLASSES["judge"], recipe.judge, self.places)(recipe.judge, self.families, self.guard, fresh),
+            judge=self.judge(recipe.judge, self.families, self.guard, fresh),
             memory=made("memory", recipe.wake.replay, self.longest),
             probes=probes(self.families, self.stream.kept),
         )

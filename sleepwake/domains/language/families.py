@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Protocol
 
-from sleepwake.domains import load_class, own_class
+from sleepwake.domains import check_own, load_class, own_class
 from sleepwake.domains.language.problems import Line
 from sleepwake.domains.language.relations import (
     Carried,
@@ -25,6 +25,7 @@ from sleepwake.domains.language.relations import (
     Without,
 )
 from sleepwake.domains.language.settings import CLASSES
+from sleepwake.errors import RecipeError
 from sleepwake.roles import Guard
 
 MIDDLE = (Cut(1, 2), Cut(1, 3), Cut(2, 3))
@@ -306,6 +307,24 @@ def families(
     def one(name: str) -> Any:
         if sets and name in sets:
             return load_class(CLASSES["questions"]["file"])(name, sets[name], guard, places)
-        return (own_class(name, places) if ":" in name else load_class(CLASSES["family"][name]))(guard)
+        if ":" not in name:
+            return load_class(CLASSES["family"][name])(guard)
+        own = own_class(name, places, ("guard",))(guard)
+        check_own(name, own, Family)
+        return own
 
     return {name: one(name) for name in names}
+
+
+def check_prefixes(known: Mapping[str, Family], alphabet: str) -> None:
+    """Refuse families that a learner of characters can't write, or can't tell apart.
+
+    Raises:
+        RecipeError: a prefix is of other characters, or another family's.
+    """
+    seen: dict[str, str] = {}
+    for name, family in known.items():
+        if not family.prefix or set(family.prefix) - set(alphabet):
+            raise RecipeError(f"{name}: the prefix {family.prefix!r} can't be written in {alphabet!r}", f'prefix = "{alphabet[-1]}"')
+        if (other := seen.setdefault(family.prefix, name)) != name:
+            raise RecipeError(f"{name} and {other} both begin with {family.prefix!r}: the model can't tell them apart", "another prefix")

@@ -28,7 +28,7 @@ from sleepwake.domains.vision.streams import Stream, Test
 from sleepwake.domains.vision.transfer import drawn as drawn_evenly
 from sleepwake.domains.vision.transfer import probe, speed
 from sleepwake.records import Facts, Task, Verdicts
-from sleepwake.roles import Guard, Mind
+from sleepwake.roles import Guard, Judge, Mind
 
 EXAMPLES, MAPPED = 8, 40
 """Images drawn a class to show one of each beside dreams; real images a class on a map of features."""
@@ -53,7 +53,8 @@ class Vision:
     def __init__(self, recipe: Any, device: str, places: tuple[Path, ...]) -> None:
         self.recipe, self.guard, self.places = recipe, Guard(), places
         where = set_up(device, recipe.threads, recipe.matmul_precision)
-        sets = chosen_class(CLASSES["stream"], recipe.stream, places)(recipe.stream, places)
+        sets = chosen_class(CLASSES["stream"], recipe.stream, places, ("settings", "places"))(recipe.stream, places)
+        self.judge = chosen_class(CLASSES["judge"], recipe.judge, places, ("settings", "around"), Judge)
         self.learner, self.dreamer = located(recipe.learner, places), placed(recipe.dreamer, places)
         self.stream = Stream(recipe.stream, sets, recipe.seed, where, self.guard)
         rehearse = recipe.sleep.rehearse
@@ -84,7 +85,7 @@ class Vision:
             learner=load_class(CLASSES["learner"][recipe.learner.type])(self.learner, recipe.wake, space),
             dreamer=dreamer,
             challenger=load_class(CLASSES["challenger"][recipe.challenger.type])(recipe.challenger, space),
-            judge=chosen_class(CLASSES["judge"], recipe.judge, self.places)(recipe.judge, around),
+            judge=self.judge(recipe.judge, around),
             memory=memory,
             probes=load_class(CLASSES["probes"][recipe.morning.probes])(space, each),
         )
