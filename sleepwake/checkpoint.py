@@ -130,9 +130,19 @@ class RunFolder:
         if not (path / "recipe.json").exists():
             raise RunFolderError(f"{path} is not empty and holds no recipe.json of ours", "name another folder with --out")
         if not overwrite:
-            hint = f"go on with: sleepwake resume {path}   or start over with --overwrite"
-            raise RunFolderError(f"{path} holds a run already", hint)
+            recipe = cls.named(path)
+            hint = f"go on with it: sleepwake resume {path}   or start over with --overwrite, or elsewhere with --out"
+            raise RunFolderError(f"{path} holds a run already{f', of the {recipe}' if recipe else ''}", hint)
         cls(path).release()
+
+    @staticmethod
+    def named(path: Path) -> str:
+        """Which recipe a folder's run is of; "" where it can't be read."""
+        try:
+            recipe = json.loads((path / "recipe.json").read_text())["recipe"]
+            return f"{recipe['domain']['type']} recipe {recipe['name']!r}"
+        except (ValueError, KeyError, TypeError):
+            return ""
 
     @classmethod
     def create(cls, path: Path, recipe: Mapping[str, Any]) -> "RunFolder":

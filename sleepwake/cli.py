@@ -259,12 +259,12 @@ def show(recipe: RecipeName) -> None:
 
 @book.command()
 def copy(recipe: RecipeName, to: Annotated[Path, typer.Argument(help="The new file.")]) -> None:
-    """Copy a shipped recipe to edit it. Example: sleepwake recipes copy quickstart mine.toml"""
+    """Copy a shipped recipe to edit it, under the new file's name. Example: sleepwake recipes copy quickstart mine.toml"""
     with _errors():
         if to.exists():
             raise RecipeError(f"{to} is there already", "name another file")
         with writing(to):
-            to.write_text(recipebook.find(recipe).read_text())
+            to.write_text(recipebook.copied(recipebook.find(recipe), to))
     typer.echo(to)
 
 

@@ -28,6 +28,8 @@ def _one(model: type[BaseModel], error: Mapping[str, Any], table: Mapping[str, A
     """What is wrong, and the line to write."""
     path, value = _walk(error["loc"], error["type"], table)
     where, message = ".".join(path), error["msg"].removeprefix("Value error, ")
+    while len(path) > 1 and path[-1].isdigit():  # an item of a list: the line to write is the whole list
+        path = path[:-1]
     fields = _fields(model, path[:-1], table)
     field = fields.get(path[-1]) if path else None
     if error["type"] == "extra_forbidden":

@@ -234,14 +234,14 @@ def override(table: dict[str, Any], settings: Sequence[str]) -> dict[str, Any]:
     table = json.loads(json.dumps(table))
     for setting in settings:
         path, equals, value = setting.partition("=")
+        if not equals or not all(path.split(".")):
+            raise RecipeError(f"--set {setting}: not of the form key.path=value", "--set wake.steps=100")
         try:
             parsed = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
             raise RecipeError(
                 f"--set {setting}: {value!r} is not a TOML value", f"strings stand in quotes: --set '{path}=\"{value}\"'"
             ) from None
-        if not equals or not all(path.split(".")):
-            raise RecipeError(f"--set {setting}: not of the form key.path=value", "--set wake.steps=100")
         *parents, last = path.split(".")
         place = table
         for parent in parents:
@@ -269,7 +269,7 @@ def parse(table: Mapping[str, Any], where: str) -> Recipe:
         return model.model_validate(table)  # type: ignore[return-value]
     except ValidationError as error:
         raise RecipeError(
-            f"{where}: {mistakes.tell(model, error, table)}", "all settings with their meaning: sleepwake recipes show"
+            f"{where}: {mistakes.tell(model, error, table)}", f"all settings with their meaning: sleepwake recipes show {kind}/tiny"
         ) from None
 
 

@@ -1,5 +1,7 @@
 """The shipped recipes: where they are, and how a recipe is shown with every default and its meaning."""
 
+import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,8 +40,16 @@ def find(name: str) -> Path:
     for candidate in (Path(name), shipped):
         if candidate.is_file():
             return candidate
+    close = difflib.get_close_matches(name, names(), 3, 0.5)
+    meant = f"did you mean {' or '.join(close)}? " if close else ""
     raise RecipeError(f"there is no recipe {name!r}: no such file, and none of that name is shipped",
-                      f"shipped: {', '.join(names())}")  # fmt: skip
+                      f"{meant}the shipped ones: sleepwake recipes list")  # fmt: skip
+
+
+def copied(file: Path, to: Path) -> str:
+    """The text of a recipe under the name of another file, so that its runs get folders of their own."""
+    name = re.sub("[^a-z0-9]+", "-", to.stem.lower()).strip("-") or "copy"
+    return re.sub('^name = ".*"$', f'name = "{name}"', file.read_text(), count=1, flags=re.MULTILINE)
 
 
 def show(recipe: recipes.Recipe) -> str:

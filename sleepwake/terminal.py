@@ -121,6 +121,10 @@ def scores(pairs: Sequence[tuple[str, float | None, float | None]]) -> None:
     out.print(table)
 
 
+CHANCE = 0.05
+"""A gain less likely than this by chance is told from it."""
+
+
 def boundary(found: Mapping[str, Any]) -> None:
     """What many samples reach by level, before the nights and after, and what that amounts to."""
     table = _table("boundary", "family", "level", f"pass@{found['k']} before", "after", "pass@1 before", "after", "dreamed")
@@ -130,13 +134,14 @@ def boundary(found: Mapping[str, Any]) -> None:
             table.add_row(family, level, *shares, "yes" if row["dreamed"] else "never")
     out.print(table)
     for family, told in found["families"].items():
-        where = "outside" if told["outside"] else "within"
-        chance = f"({told['band']:.1f}; McNemar's p {told['mcnemar']:.2g})"
-        reached = f"{told['newly']:.1f} problems newly in reach, {where} what sampling the base twice shows {chance}"
+        surely = "told from chance" if told["outside"] and told["mcnemar"] < CHANCE else "not told from chance"
+        band = f"{'outside' if told['outside'] else 'within'} the {told['band']:.1f} that sampling the base twice shows"
+        chance = f"{surely} ({band}; McNemar's p {told['mcnemar']:.2g})"
+        reached = f"of {told['asked']} problems {told['newly']:.1f} newly in reach, {told['lost']:.1f} lost: {chance}"
         parts = f"pass@1 {told['acquired']:+.3f} acquired, {told['sharpened']:+.3f} sharpened"
         before, after = told["cover"]["0.5"]
         covered = f"{before:.3f} -> {after:.3f} of the problems solved by half of the samples"
-        out.print(f"{family}: {reached}; {told['lost']:.1f} lost; {parts}; {covered}")
+        out.print(f"{family}: {reached}; {parts}; {covered}")
 
 
 def sweep(arms: Sequence[ArmResult]) -> None:

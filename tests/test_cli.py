@@ -7,6 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner, Result
 
+from sleepwake import recipebook
 from sleepwake.cli import app
 
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning:matplotlib")
@@ -124,7 +125,7 @@ def test_steps_by_hand(tmp_path: Path) -> None:
 def test_resume_under_a_changed_recipe_lists_the_fields(tmp_path: Path) -> None:
     folder, changed = tmp_path / "run", tmp_path / "changed.toml"
     call("run", "vision/tiny", "--out", folder, "--steps", 0)
-    call("recipes", "copy", "vision/tiny", changed)
+    changed.write_text(recipebook.find("vision/tiny").read_text())
     assert call("resume", folder, "--recipe", changed).exit_code == 0
     text = changed.read_text()
     changed.write_text(text.replace("rounds = 2", "rounds = 3"))
@@ -158,6 +159,10 @@ def test_recipes_and_doctor(tmp_path: Path) -> None:
     assert "torch" in call("doctor").output
     assert call("recipes", "copy", "quickstart", tmp_path / "mine.toml").exit_code == 0
     assert call("recipes", "copy", "quickstart", tmp_path / "mine.toml").exit_code == 2
+    assert 'name = "mine"' in (tmp_path / "mine.toml").read_text(), "its runs get folders of their own"
+    nowhere = call("check", "language/tinny")
+    assert nowhere.exit_code == 2
+    assert "did you mean language/tiny" in nowhere.stderr
 
 
 def test_every_command_has_help_with_an_example() -> None:

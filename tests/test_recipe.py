@@ -74,6 +74,8 @@ MISTAKES = [
     ("language/tiny", "learner.heads=5", "learner", "width"),
     ("language/tiny", 'morning.probes="none"', "morning.probes", 'probes = "kept"'),
     ("language/tiny", 'sleep.rehearse={type="ppo"}', "sleep.rehearse.type", "supervised, grpo"),
+    ("language/tiny", 'stream.tasks=["reverse"]', "stream.tasks.0", 'tasks = [["reverse", "copy", "sum"]]'),
+    ("language/tiny", "wake.steps", "--set wake.steps", "--set wake.steps=100"),
     ("language/tiny", "stream.kept=400", "stream.kept: 400 of the 400 lines of a level", "write: kept = 100"),
 ]
 

@@ -333,14 +333,14 @@ def test_page_of_levels(tmp_path):
         "Frontier of each family",
         "Sleep pressure",
         "Was it out of reach before?",
-        "12.5 problems newly in reach",
+        "12.5 newly in reach, 0.0 lost",
         "+0.250",
         "Half of the samples solve 12.5\u00a0% of the problems before, 37.5\u00a0% after.",
-        "(0.0; McNemar's p 0.0002)",
+        "McNemar's p 0.0002: told from chance)",
     ):
         assert told in html
     del summary["boundary"]["families"]["copy"]["mcnemar"]
-    assert "(0.0);" in render(summary, note.events, tmp_path), "of a run that earlier code measured"
+    assert "sampling the base twice would show)" in render(summary, note.events, tmp_path), "of a run that earlier code measured"
 
 
 def test_charts_stand_many_columns_odd_names_and_gaps():

@@ -63,8 +63,8 @@ def reach(
 
     Returns:
         k, n, problems; `levels`: by family and level the mean pass@k and pass@1 before and after, pass@k of guesses, and whether it was
-        dreamed; `families`: of all levels the ledger (above guesses) with its null band, McNemar's p, the gain's two parts, the
-        crossover, Cover@tau.
+        dreamed; `families`: of all levels how many problems were asked, the ledger (above guesses) with its null band, McNemar's p, the
+        gain's two parts, the crossover, Cover@tau.
     """
     k, levels, told = samples // 2, dict[str, dict[str, Any]](), dict[str, dict[str, Any]]()
     for name in now.learner.known:
@@ -93,6 +93,7 @@ def reach(
         parts = {key: round(value, 6) for key, value in {**asdict(found), **asdict(gain(samples, was, is_))}.items()}
         told[name] = {
             **parts,
+            "asked": len(was),
             "outside": found.outside,
             "mcnemar": mcnemar(was, is_),
             "crossover": crossover(samples, was, is_),
