@@ -183,6 +183,9 @@ def test_a_set_of_the_hub_is_read_by_datasets(
     [
         ({"question": "{quest}"}, "no such field"),
         ({"train": {"split": "day"}}, "no rows for train"),
+        ({"where": {"split": ["night"]}}, "leaves none of its 2 rows"),
+        ({"marker": "####"}, "no answer says anything"),
+        ({"extract": "number"}, "no answer says anything"),
         ({"test": {"split": "x"}}, "for test"),
     ],
 )
@@ -192,7 +195,12 @@ def test_a_set_that_can_t_be_read_is_told(changes: dict[str, object], says: str,
     )
     with pytest.raises(DataError, match=says):
         Questions("s", QuestionSet.model_validate({"path": "s.jsonl", **changes}), Guard(), (tmp_path,))
-    (tmp_path / "s.jsonl").write_text('{"split": "train"\n')
+    (tmp_path / "s.jsonl").write_text('\n{"split": "train", "question": "q", "answer": null}\n')
+    with pytest.raises(DataError, match="row 2 has no such field, or null in it: 'answer'"):
+        Questions("s", QuestionSet(path="s.jsonl"), Guard(), (tmp_path,))
+    (tmp_path / "s.jsonl").write_text("\n")
+    with pytest.raises(DataError, match="its file is empty"):
+        Questions("s", QuestionSet(path="s.jsonl"), Guard(), (tmp_path,))
     for wrong in (b'{"split": "train"\n', b"\xff\xfe", b"[1, 2]\n"):
         (tmp_path / "s.jsonl").write_bytes(wrong)
         with pytest.raises(DataError, match="line 1"):

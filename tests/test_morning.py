@@ -16,6 +16,9 @@ def test_hand_worked() -> None:
     assert allowance(Probe("a", 0.8, 64), 0.02) == pytest.approx(0.1)
     assert gate([Probe("a", 0.8, 64)], [Probe("a", 0.7, 64)], 0.02).accepted
     assert not gate([Probe("a", 0.8, 64)], [Probe("a", 0.69, 64)], 0.02).accepted
+    assert gate([Probe("a", 0.8, 64)], [Probe("a", 0.8, 64)], 0.02).reason == "no probe fell"
+    both = gate([Probe("a", 0.8, 64), Probe("b", 0.5, 64)], [Probe("a", 0.7, 64), Probe("b", 0.9, 64)], 0.02)
+    assert both.reason == "no probe fell further than it may: a 0.800 -> 0.700 (may lose 0.100)"
     # a perfect score may fall by the tolerance only
     assert gate([Probe("a", 1.0, 50)], [Probe("a", 0.98, 50)], 0.02).accepted
     refused = gate([Probe("a", 1.0, 50), Probe("b", 1.0, 50)], [Probe("a", 0.96, 50), Probe("b", 1.0, 50)], 0.02)

@@ -48,24 +48,28 @@ def read(name: str, chosen: QuestionSet, places: tuple[Path, ...]) -> list[dict[
     try:
         with opener(file, "rt", encoding="utf-8") as lines:
             for line in lines:
-                rows.append(dict(json.loads(line)))
+                rows.append(dict(json.loads(line)) if line.strip() else {})
     except (OSError, EOFError, ValueError, TypeError) as error:
         wanted = 'lines of UTF-8 text like {"question": "...", "answer": "..."}'
         raise DataError(f"{file}, line {len(rows) + 1}, is no JSON object: {error}", wanted) from error
     return rows
 
 
-def written(name: str, key: str, template: str, row: Mapping[str, Any]) -> str:
-    """A template with a row's fields in it.
+def written(name: str, key: str, template: str, row: Mapping[str, Any], at: int) -> str:
+    """A template with the fields of row `at` in it.
 
     Raises:
-        DataError: a field is missing.
+        DataError: a field is missing, or null.
     """
+    told = {field: value for field, value in row.items() if value is not None}
     try:
-        return template.format_map(row)
+        return template.format_map(told)
     except (KeyError, ValueError, IndexError, AttributeError) as error:
-        fields = ", ".join(f"{{{field}}}" for field in row)
-        raise DataError(f"stream.sets.{name}.{key} = {template!r}: a row has no such field: {error}", f"use of {fields}") from error
+        fields = ", ".join(f"{{{field}}}" for field in told)
+        raise DataError(
+            f"stream.sets.{name}.{key} = {template!r}: row {at} has no such field, or null in it: {error}",
+            f"mend the row, or leave it out by where, or write {key} = of its fields {fields}",
+        ) from error
 
 
 class Questions(OneFormat):
@@ -78,7 +82,7 @@ class Questions(OneFormat):
         places: where files are sought.
 
     Raises:
-        DataError: there are no rows to train on, or none to test with.
+        DataError: there are no rows to train on, or none to test with, or their answers say nothing.
     """
 
     relations: tuple[Relation, ...] = ()
@@ -88,22 +92,34 @@ class Questions(OneFormat):
         self.answers: dict[str, str] = {}
         self.train: list[str] = []
         self.test: list[str] = []
-        for row in read(name, chosen, places):
-            if any(str(row.get(field)) not in values for field, values in chosen.where.items()):
+        rows = read(name, chosen, places)
+        of_set = 0
+        for at, row in enumerate(rows, 1):
+            if not row or any(str(row.get(field)) not in values for field, values in chosen.where.items()):
                 continue
-            question = written(name, "question", chosen.question, row)
+            of_set += 1
+            question = written(name, "question", chosen.question, row, at)
             for_test = self._is(row, chosen.test) if chosen.test else blake2b(question.encode(), digest_size=1).digest()[0] < 51
             if not for_test and chosen.test and not self._is(row, chosen.train):
                 continue
             (self.test if for_test else self.train).append(question)
             if for_test or question not in self.answers:
-                self.answers[question] = written(name, "answer", chosen.answer, row)
+                self.answers[question] = written(name, "answer", chosen.answer, row, at)
         tested = frozenset(self.test)
         self.train = [question for question in self.train if question not in tested]  # sets by others have a few in both
-        for rows, key in ((self.train, "train"), (self.test, "test")):
-            if not rows:
+        if not of_set:
+            empty = "its file is empty" if not any(rows) else f"where = {chosen.where} leaves none of its {len(rows)} rows"
+            raise DataError(f"stream.sets.{name}: {empty}", "another path, or values of fields that rows have")
+        for questions, key in ((self.train, "train"), (self.test, "test")):
+            if not questions:
                 raise DataError(f"stream.sets.{name} has no rows for {key}", f'{key} = {{ split = "{key}" }} by a field that rows have')
         self.values = {self.value(self.answers[question]) for question in self.train}
+        if not any(self.answer_formed(self.answers[question]) for question in self.train):
+            said = self.answers[self.train[0]]
+            raise DataError(
+                f"stream.sets.{name}: no answer says anything by marker = {chosen.marker!r}, extract = {chosen.extract!r}: {said!r}",
+                'marker = "" and extract = "text", or what its answers have',
+            )
 
     @staticmethod
     def _is(row: Mapping[str, Any], fields: Mapping[str, str]) -> bool:
