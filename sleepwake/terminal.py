@@ -25,6 +25,8 @@ def _line(event: Mapping[str, Any]) -> str | None:
     if kind == "staged" and event["stage"] == "judge":
         counts = ", ".join(f"{word} {facts[word]}" for word in ("accepted", "rejected", "abstained"))
         return f"{place}   judged {facts['judged']}: {counts}"
+    if kind == "evaluated" and event["what"] == "judge" and event["accepted"]:
+        return f"{place}   audit: {event['accepted']} accepted, {event['precision']:.3f} of them right"
     if kind == "gated" and event["kind"] == "round":
         return f"{place}   round {'undone' if event['undone'] else 'kept'}: {event['reason']}"
     if kind == "gated":

@@ -67,10 +67,12 @@ class Opinions:
                 reward = rewards[at]
                 if reward is None:
                     reasons[at] = "the judge has no sound answers to the parts"
+                elif not self._formed(material.lines[at].problem, material.lines[at].answer):
+                    reasons[at] = "malformed"
                 elif at != best:
                     rewards[at], reasons[at] = 0.0, "another attempt was better"
                 elif reward < self.threshold:
-                    reasons[at] = "too little agreement" if reward else "malformed, or no agreement"
+                    reasons[at] = "too little agreement" if reward else "no agreement"
         return Verdicts(tuple(rewards), tuple(reasons), self.threshold)
 
     def _formed(self, problem: Problem, answer: str | None) -> bool:
